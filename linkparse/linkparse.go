@@ -1,0 +1,66 @@
+// Package linkparse finds conference links in what people and calendars write, and unwraps what mail
+// gateways made of them. It is offline: it never follows a link.
+package linkparse
+
+// Kind says how a field's text is to be read.
+type Kind int
+
+const (
+	Auto Kind = iota // HTML if it looks like HTML, else text
+	Text
+	HTML
+	URL // one URL and nothing else, as in a provider's structured field
+)
+
+// A Field is one place of an event in which a link may stand.
+type Field struct {
+	Where string // its name, reported back in Link.Where: "conference", "location", "description"
+	Kind  Kind
+	Text  string
+}
+
+// Options are what a company adds to the tables.
+type Options struct {
+	// ConsentHosts are the hosts of the company's consent-enabled links: https://HOST/COMPANY/USER[/MEETING].
+	ConsentHosts []string
+}
+
+// Providers whose meetings can be recorded, by the names that Link.Provider uses. Consent is the
+// provider of a consent-enabled link, whose target is not known offline.
+const (
+	Zoom    = "zoom"
+	Teams   = "teams"
+	Webex   = "webex"
+	Meet    = "meet"
+	Consent = "consent"
+)
+
+// A Link is one conference link, unwrapped and in canonical form.
+type Link struct {
+	Provider    string   `json:"provider"`
+	URL         string   `json:"url"` // canonical: what a recorder opens
+	MeetingID   string   `json:"meeting_id,omitempty"`
+	Passcode    string   `json:"passcode,omitempty"` // the URL's own token (pwd, p), not the digits that people type
+	TenantID    string   `json:"tenant_id,omitempty"`
+	OrganizerID string   `json:"organizer_id,omitempty"`
+	Where       string   `json:"where,omitempty"`      // the Field it came from
+	WrappedBy   []string `json:"wrapped_by,omitempty"` // gateways, outermost first
+	// Keys are other ids of the same meeting: a Teams invite of 2026 carries two links for one meeting.
+	Keys []string `json:"keys,omitempty"`
+}
+
+// An Opaque is a wrapped link that can't be decoded offline.
+type Opaque struct {
+	Wrapper string `json:"wrapper"`          // the gateway's label
+	Domain  string `json:"domain,omitempty"` // the host that the gateway says is behind it
+}
+
+// Found is what the fields hold. Links has the best first and each meeting once.
+type Found struct {
+	Links  []Link   `json:"links,omitempty"`
+	Opaque []Opaque `json:"opaque,omitempty"`
+}
+
+// Find returns every conference link in fields, the best first: fields in the order given, and within
+// a field in the order of the text, what is quoted from earlier mails last.
+func Find(o Options, fields ...Field) Found { return Found{} }
