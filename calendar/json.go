@@ -76,22 +76,36 @@ func (c Copy) MarshalJSON() ([]byte, error) {
 	})
 }
 
-// UnmarshalJSON reads what MarshalJSON wrote, and what people write by hand: unknown keys, a missing
-// source, id or uid and values outside a key's list are errors. The UID is made canonical.
+// UnmarshalJSON reads what MarshalJSON wrote.
 func (c *Copy) UnmarshalJSON(b []byte) error {
 	var j copyJSON
-	d := json.NewDecoder(bytes.NewReader(b))
-	d.DisallowUnknownFields()
-	if err := d.Decode(&j); err != nil {
-		return plain(err)
-	}
-	if _, err := d.Token(); err != io.EOF {
-		return errors.New("more than one JSON value on the line")
-	}
-	if err := j.check(); err != nil {
+	if err := json.Unmarshal(b, &j); err != nil {
 		return err
 	}
-	*c = Copy{
+	*c = j.copy()
+	return nil
+}
+
+// ParseCopy reads one copy that a person or another program wrote: unknown keys, a missing source, id
+// or uid and values outside a key's list are errors. The UID is made canonical.
+func ParseCopy(line []byte) (Copy, error) {
+	var j copyJSON
+	d := json.NewDecoder(bytes.NewReader(line))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&j); err != nil {
+		return Copy{}, plain(err)
+	}
+	if _, err := d.Token(); err != io.EOF {
+		return Copy{}, errors.New("more than one JSON value on the line")
+	}
+	if err := j.check(); err != nil {
+		return Copy{}, err
+	}
+	return j.copy(), nil
+}
+
+func (j *copyJSON) copy() Copy {
+	return Copy{
 		Source: Source{
 			ID: NewSourceID(j.Source, j.Account, j.Calendar), Driver: j.Source,
 			Account: j.Account, Calendar: j.Calendar, Primary: j.Primary,
@@ -104,15 +118,24 @@ func (c *Copy) UnmarshalJSON(b []byte) error {
 			Updated: j.Updated, Received: j.Received, Sequence: j.Sequence, Links: j.Links,
 		},
 	}
-	return nil
 }
 
-// plain drops the package's name from the messages of encoding/json.
+// plain puts the messages of encoding/json in the words of the file's author.
 func plain(err error) error {
+	var wrong *json.UnmarshalTypeError
+	switch {
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return errors.New("the JSON object is torn off")
+	case errors.As(err, &wrong):
+		return fmt.Errorf("%q cannot be a %s", wrong.Field, wrong.Value)
+	}
 	return errors.New(strings.TrimPrefix(err.Error(), "json: "))
 }
 
 func (j *copyJSON) check() error {
+	if j.Links != nil {
+		return errors.New(`unknown field "links"`) // the stored form's own key
+	}
 	for _, required := range []struct{ key, value string }{
 		{"source", j.Source}, {"id", string(j.ID)}, {"uid", j.UID},
 	} {

@@ -1,0 +1,230 @@
+// Package engine pulls calendars, stores what they hold, decides, schedules and delivers. It is the
+// only owner of time, retries, pacing and wake-ups; connectors, rules and stores have none.
+package engine
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"example.com/syncd/calendar"
+	"example.com/syncd/connectors"
+	"example.com/syncd/eligibility"
+	"example.com/syncd/schedule"
+)
+
+// Config is all that an Engine works with. Every field is required but Sinks.
+type Config struct {
+	Store       Store
+	Connections []Connection
+	Rules       Rules
+	Sinks       []schedule.Sink // each schedule goes to all of them
+	// Past and Future are how far from now an event matters.
+	Past, Future time.Duration
+	// Poll is how long a calendar rests between two pulls.
+	Poll time.Duration
+	Now  func() time.Time
+	Log  *slog.Logger
+}
+
+// A Connection is one opened connector, by the names that its sources carry.
+type Connection struct {
+	Driver    string
+	Account   string
+	Connector connectors.Connector
+}
+
+func (c Connection) String() string { return c.Driver + ":" + c.Account }
+
+// Rules are what decides.
+type Rules struct {
+	Policy    *eligibility.Policy
+	Directory *eligibility.Directory
+	Signals   eligibility.Signals
+}
+
+// Parallel is how many calendars are pulled at a time.
+const Parallel = 8
+
+// rosterEvery is how often a connection is asked which calendars there are.
+const rosterEvery = 10 * time.Minute
+
+// An Engine runs the pipeline.
+type Engine struct {
+	Config
+	reading     calendar.Reading
+	fingerprint string // of reading
+	// decidedWith are the calendars that were readable when everything was decided last.
+	decidedWith map[string]bool
+
+	mu        sync.Mutex
+	rosterAt  map[string]time.Time // by connection: when its sources were listed last
+	rosterErr map[string]string
+	passedAt  time.Time
+}
+
+// New makes an engine. It does nothing by itself.
+func New(c Config) (*Engine, error) {
+	e := &Engine{Config: c, reading: c.Rules.Policy.Reading(), rosterAt: map[string]time.Time{}, rosterErr: map[string]string{}}
+	b, err := json.Marshal(e.reading)
+	if err != nil {
+		return nil, fmt.Errorf("fingerprint of the reading: %w", err)
+	}
+	sum := sha256.Sum256(b)
+	e.fingerprint = hex.EncodeToString(sum[:8])
+	return e, nil
+}
+
+// Start makes everything decided again: the rules may have changed while the daemon was down.
+func (e *Engine) Start(ctx context.Context) error {
+	if err := e.Store.MarkUndecided(ctx, e.Now()); err != nil {
+		return fmt.Errorf("mark meetings as undecided: %w", err)
+	}
+	return nil
+}
+
+// Pass does all that is due: it lists and pulls calendars, decides what changed and delivers. What a
+// provider or a sink refuses is noted and tried again later; an error means that the store failed, and
+// that nothing more can be done.
+//
+// Pass is the one place that says what is due; a job system takes its place when replicas share the
+// work.
+func (e *Engine) Pass(ctx context.Context) error {
+	now := e.Now()
+	for _, c := range e.Connections {
+		if err := e.list(ctx, c, now); err != nil {
+			return err
+		}
+	}
+	if err := e.pullDue(ctx, now); err != nil {
+		return err
+	}
+	if err := e.decideAll(ctx); err != nil {
+		return err
+	}
+	if err := e.deliverAll(ctx); err != nil {
+		return err
+	}
+	e.mu.Lock()
+	e.passedAt = e.Now()
+	e.mu.Unlock()
+	return nil
+}
+
+// Run passes again whenever something is due, until ctx ends. After each pass it calls after.
+func (e *Engine) Run(ctx context.Context, after func(context.Context) error) error {
+	for {
+		if err := e.Pass(ctx); err != nil {
+			return e.unlessDone(ctx, err)
+		}
+		if err := after(ctx); err != nil {
+			return e.unlessDone(ctx, err)
+		}
+		rest, err := e.rest(ctx)
+		if err != nil {
+			return e.unlessDone(ctx, err)
+		}
+		timer := time.NewTimer(rest)
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return nil
+		case <-timer.C:
+		}
+	}
+}
+
+// unlessDone is err, but nothing when it only says that ctx ended.
+func (e *Engine) unlessDone(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return nil
+	}
+	return err
+}
+
+// rest is how long there is nothing to do, at most Poll.
+func (e *Engine) rest(ctx context.Context) (time.Duration, error) {
+	sources, err := e.Store.Sources(ctx)
+	if err != nil {
+		return 0, fmt.Errorf("read the sources: %w", err)
+	}
+	next, now := e.Now().Add(e.Poll), e.Now()
+	for _, s := range sources {
+		if s.NextAt.Before(next) {
+			next = s.NextAt
+		}
+	}
+	return max(next.Sub(now), 10*time.Millisecond), nil
+}
+
+// Health says whether the daemon does its work.
+type Health struct {
+	PassedAt    time.Time         // the end of the last pass; zero: none yet
+	Connections map[string]string // by connection: what listing its calendars failed with, "" if it did not
+}
+
+// Health reports the engine's own part; the state of each calendar is in the store.
+func (e *Engine) Health() Health {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	h := Health{PassedAt: e.passedAt, Connections: map[string]string{}}
+	for _, c := range e.Connections {
+		h.Connections[c.String()] = e.rosterErr[c.String()]
+	}
+	return h
+}
+
+// list asks c for its calendars when it is time to.
+func (e *Engine) list(ctx context.Context, c Connection, now time.Time) error {
+	e.mu.Lock()
+	last, listed := e.rosterAt[c.String()]
+	failed := e.rosterErr[c.String()] != ""
+	e.mu.Unlock()
+	if listed && now.Sub(last) < rosterEvery && (!failed || now.Sub(last) < e.Poll) {
+		return nil
+	}
+	sources, err := c.Connector.Sources(ctx, nil)
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	failure := ""
+	if err != nil {
+		failure = err.Error()
+		e.Log.Warn("listing calendars failed; those known are read on", "connection", c.String(), "error", err)
+	} else if err := e.Store.PutSources(ctx, sources); err != nil {
+		return fmt.Errorf("store the calendars of %s: %w", c, err)
+	}
+	e.mu.Lock()
+	e.rosterAt[c.String()], e.rosterErr[c.String()] = now, failure
+	e.mu.Unlock()
+	return nil
+}
+
+// pullDue pulls every source that is due, several at a time.
+func (e *Engine) pullDue(ctx context.Context, now time.Time) error {
+	sources, err := e.Store.Sources(ctx)
+	if err != nil {
+		return fmt.Errorf("read the sources: %w", err)
+	}
+	byName := map[string]Connection{}
+	for _, c := range e.Connections {
+		byName[c.String()] = c
+	}
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(Parallel)
+	for _, s := range sources {
+		c, connected := byName[s.Driver+":"+s.Account]
+		if !connected || s.NextAt.After(now) {
+			continue
+		}
+		g.Go(func() error { return e.pull(ctx, c, s) })
+	}
+	return g.Wait()
+}

@@ -1,0 +1,119 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"example.com/syncd/calendar"
+	"example.com/syncd/connectors"
+)
+
+// maxPages bounds one catch-up: a provider whose pages never end is left for later.
+const maxPages = 2000
+
+// How long a source rests that could not be read.
+const (
+	maxBackoff   = time.Hour
+	refusedRests = 15 * time.Minute
+	maxThrottle  = 6 * time.Hour
+)
+
+// pull catches up with one source and notes what came of it. Only a failing store is an error.
+func (e *Engine) pull(ctx context.Context, c Connection, s SourceState) error {
+	held, err := e.catchUp(ctx, c.Connector, s)
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	var broken *storeError
+	if errors.As(err, &broken) {
+		return err
+	}
+	r := e.report(s, held, err)
+	if err != nil {
+		e.Log.Warn("a calendar could not be read", "source", s.ID, "failures", r.Failures, "again_at", r.NextAt, "error", err)
+	} else if held {
+		e.Log.Warn("a calendar came back empty; what it held is kept until a second listing agrees", "source", s.ID)
+	}
+	if err := e.Store.Report(ctx, s.ID, r); err != nil {
+		return fmt.Errorf("note the pull of %s: %w", s.ID, err)
+	}
+	return nil
+}
+
+// storeError marks a failure of the store, to tell it from one of the provider.
+type storeError struct{ err error }
+
+func (e *storeError) Error() string { return e.err.Error() }
+func (e *storeError) Unwrap() error { return e.err }
+
+// catchUp pulls s until there is nothing more.
+func (e *Engine) catchUp(ctx context.Context, c connectors.Connector, s SourceState) (held bool, err error) {
+	saved, cur, reading := s.Cursor, s.Cursor, s.Reading
+	if reading != e.fingerprint {
+		cur = "" // its copies were read in another way: list anew
+	}
+	restarted := false
+	horizon := e.horizon()
+	for range maxPages {
+		if cur == "" {
+			reading = e.fingerprint
+		}
+		p, err := c.Pull(ctx, s.ID, cur, horizon)
+		if errors.Is(err, connectors.ErrCursor) && !restarted && cur != "" {
+			cur, restarted = "", true
+			continue
+		}
+		if err != nil {
+			return false, err
+		}
+		for i := range p.Events {
+			p.Events[i] = p.Events[i].Distil(e.reading)
+		}
+		held, err := e.Store.Apply(ctx, s.ID, saved, reading, p, e.Now())
+		switch {
+		case errors.Is(err, ErrStale):
+			return false, nil // another process reads this source; what it stored is as good
+		case err != nil:
+			return false, &storeError{fmt.Errorf("store a page of %s: %w", s.ID, err)}
+		case held || !p.More:
+			return held, nil
+		}
+		saved, cur = p.Next, p.Next
+	}
+	return false, fmt.Errorf("%d pages and no end; going on from there later", maxPages)
+}
+
+// horizon is the window that matters, in whole days so that a day's requests are alike.
+func (e *Engine) horizon() calendar.Window {
+	now, day := e.Now().UTC(), 24*time.Hour
+	return calendar.Window{Start: now.Add(-e.Past).Truncate(day), End: now.Add(e.Future).Truncate(day).Add(day)}
+}
+
+// report turns the outcome of a pull into when to pull again. Each kind of error has one reaction.
+func (e *Engine) report(s SourceState, held bool, err error) PullReport {
+	now := e.Now()
+	r := PullReport{PulledAt: now, NextAt: now.Add(jitter(e.Poll))}
+	if err == nil {
+		return r
+	}
+	r.PulledAt, r.Failures, r.Error, r.Refused = s.PulledAt, s.Failures+1, err.Error(), s.Refused
+	var throttled *connectors.ThrottledError
+	switch {
+	case errors.As(err, &throttled):
+		r.NextAt = now.Add(min(throttled.After, maxThrottle))
+	case errors.Is(err, connectors.ErrAccess), errors.Is(err, connectors.ErrSource):
+		r.Refused = true
+		r.NextAt = now.Add(jitter(max(refusedRests, e.Poll)))
+	default:
+		r.NextAt = now.Add(jitter(min(e.Poll<<min(s.Failures, 10), max(maxBackoff, e.Poll))))
+	}
+	return r
+}
+
+// jitter is d, give or take a tenth, so that calendars do not come due together.
+func jitter(d time.Duration) time.Duration {
+	return d - d/10 + rand.N(d/5+1)
+}

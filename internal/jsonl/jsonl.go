@@ -1,0 +1,70 @@
+// Package jsonl reads JSON Lines: one value a line, where a bad line costs itself alone.
+package jsonl
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+)
+
+// MaxLine bounds a line: 16 MiB, far more than an invite with its body.
+const MaxLine = 16 << 20
+
+// A LineError is what is wrong with one line.
+type LineError struct {
+	Name string // of the file
+	Line int    // from 1
+	Err  error
+}
+
+func (e *LineError) Error() string { return fmt.Sprintf("%s:%d: %v", e.Name, e.Line, e.Err) }
+func (e *LineError) Unwrap() error { return e.Err }
+
+// Each calls f with every line that is not blank. What f refuses is collected, with the line's number,
+// and the other lines are still read; a failing reader ends it. The errors are LineErrors, but for the
+// reader's own, which comes last.
+func Each(name string, r io.Reader, f func(line []byte) error) []error {
+	var errs []error
+	in := bufio.NewReaderSize(r, 64<<10)
+	for n := 1; ; n++ {
+		line, err := readLine(in)
+		if line = bytes.TrimSpace(line); len(line) > 0 && !errors.Is(err, errTooLong) {
+			if err := f(line); err != nil {
+				errs = append(errs, &LineError{name, n, err})
+			}
+		}
+		switch {
+		case errors.Is(err, errTooLong):
+			errs = append(errs, &LineError{name, n, err})
+		case err == io.EOF:
+			return errs
+		case err != nil:
+			return append(errs, fmt.Errorf("%s: %w", name, err))
+		}
+	}
+}
+
+var errTooLong = fmt.Errorf("the line is longer than %d MiB", MaxLine>>20)
+
+// readLine reads up to the next newline. Of a line that is too long it keeps nothing.
+func readLine(in *bufio.Reader) ([]byte, error) {
+	var line []byte
+	tooLong := false
+	for {
+		part, err := in.ReadSlice('\n')
+		if tooLong = tooLong || len(line)+len(part) > MaxLine; tooLong {
+			line = nil
+		} else {
+			line = append(line, part...)
+		}
+		if err == bufio.ErrBufferFull {
+			continue
+		}
+		if tooLong && err == nil {
+			err = errTooLong
+		}
+		return line, err
+	}
+}

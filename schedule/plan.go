@@ -1,0 +1,212 @@
+package schedule
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"example.com/syncd/calendar"
+	"example.com/syncd/eligibility"
+)
+
+// Plan returns the revisions that bring the schedules prev in line with the decisions: new, changed
+// and cancelled ones, ordered by id. It does not depend on the order of its arguments.
+//
+// prev and decisions must be complete for what they touch: every schedule of a meeting that is decided
+// here, every decision of a meeting that such a schedule names, and every decision with the same call.
+// What has ended by now is left alone.
+func Plan(prev []Schedule, decisions []eligibility.Decision, now time.Time) []Schedule {
+	p := plan{now: now, byID: map[string]Schedule{}, groups: group(decisions, now), taken: map[string]bool{}}
+	for _, s := range prev {
+		p.byID[s.ID] = s
+	}
+	var out []Schedule
+	for _, s := range p.assign() {
+		out = append(out, s)
+	}
+	for i := range p.groups {
+		if p.groups[i].id == "" {
+			p.groups[i].id = p.found(p.groups[i])
+		}
+		if s, changed := p.revise(p.groups[i]); changed {
+			out = append(out, s)
+		}
+	}
+	slices.SortFunc(out, func(a, b Schedule) int { return cmp.Compare(a.ID, b.ID) })
+	return out
+}
+
+type plan struct {
+	now    time.Time
+	byID   map[string]Schedule
+	groups []call
+	taken  map[string]bool // ids that a group goes on with
+}
+
+// A call is what one recording is for: the decisions that mean one call.
+type call struct {
+	id        string // the schedule that goes on, "" before assign for a new one
+	decisions []eligibility.Decision
+}
+
+func (c call) names(k calendar.Key) bool {
+	return slices.ContainsFunc(c.decisions, func(d eligibility.Decision) bool { return d.Meeting == k })
+}
+
+// assign gives each live schedule to the call that it goes on for, and returns cancellations of those
+// that no call goes on with. A schedule belongs to the call of its founder, else to the call of the
+// first meeting that it names and that is still recorded; a call that is offered several keeps the
+// first by id.
+func (p *plan) assign() []Schedule {
+	ids := make([]string, 0, len(p.byID))
+	for id, s := range p.byID {
+		if s.live(p.now) {
+			ids = append(ids, id)
+		}
+	}
+	slices.Sort(ids)
+	// Founders first, so that a call is not taken over by a schedule that only names a guest of it.
+	for _, pick := range []func(call, Schedule) bool{call.foundedBy, call.sharesMeeting} {
+		for _, id := range ids {
+			if p.taken[id] {
+				continue
+			}
+			i := slices.IndexFunc(p.groups, func(c call) bool { return c.id == "" && pick(c, p.byID[id]) })
+			if i >= 0 {
+				p.groups[i].id, p.taken[id] = id, true
+			}
+		}
+	}
+	var cancelled []Schedule
+	for _, id := range ids {
+		if !p.taken[id] {
+			s := p.byID[id]
+			s.State, s.Revision = Cancelled, s.Revision+1
+			cancelled = append(cancelled, s)
+		}
+	}
+	return cancelled
+}
+
+func (c call) foundedBy(s Schedule) bool {
+	return slices.ContainsFunc(c.decisions, func(d eligibility.Decision) bool { return ID(d.Meeting, 0) == s.ID })
+}
+
+func (c call) sharesMeeting(s Schedule) bool { return slices.ContainsFunc(s.Meetings, c.names) }
+
+// found chooses the id of a call that no schedule goes on for. The id of a cancelled or ended schedule
+// of the same founder is used again, so that its revisions count on.
+func (p *plan) found(c call) string {
+	for n := 0; ; n++ {
+		id := ID(c.decisions[0].Meeting, n)
+		if s, exists := p.byID[id]; p.taken[id] || exists && s.live(p.now) {
+			continue
+		}
+		p.taken[id] = true
+		return id
+	}
+}
+
+// revise is the next revision of c's schedule, and whether there is one.
+func (p *plan) revise(c call) (Schedule, bool) {
+	next := c.schedule()
+	prev, exists := p.byID[c.id]
+	switch {
+	case !exists:
+		next.Revision, next.State = 1, Scheduled
+	case !prev.live(p.now):
+		next.Revision, next.State = prev.Revision+1, Scheduled
+	case prev.records(next):
+		return Schedule{}, false
+	default:
+		next.Revision, next.State = prev.Revision+1, Updated
+	}
+	return next, true
+}
+
+// schedule is what c asks for. The decision that starts first speaks for the others; the recording
+// covers all of them.
+func (c call) schedule() Schedule {
+	lead := c.decisions[0]
+	s := Schedule{
+		ID: c.id, Title: lead.Title, Start: lead.Start, End: lead.End, Provider: lead.Provider,
+		MeetingID: lead.MeetingID, JoinURL: lead.JoinURL, Capture: lead.Capture, Owner: lead.Owner,
+		Reasons: c.decisions,
+	}
+	for _, d := range c.decisions {
+		s.Meetings = append(s.Meetings, d.Meeting)
+		if d.End.After(s.End) {
+			s.End = d.End
+		}
+		for _, member := range d.OnBehalfOf {
+			if !slices.Contains(s.OnBehalfOf, member) {
+				s.OnBehalfOf = append(s.OnBehalfOf, member)
+			}
+		}
+	}
+	slices.Sort(s.Meetings)
+	return s
+}
+
+// group sorts the decisions to record into calls: same provider, an id in common, overlapping times.
+// A chain of overlaps is one call: the room is never empty between them.
+func group(decisions []eligibility.Decision, now time.Time) []call {
+	var ds []eligibility.Decision
+	for _, d := range decisions {
+		if d.Record && d.End.After(now) {
+			ds = append(ds, d)
+		}
+	}
+	slices.SortFunc(ds, func(a, b eligibility.Decision) int {
+		return cmp.Or(a.Start.Compare(b.Start), cmp.Compare(a.Meeting, b.Meeting))
+	})
+	root := make([]int, len(ds))
+	var find func(i int) int
+	find = func(i int) int {
+		if root[i] != i {
+			root[i] = find(root[i])
+		}
+		return root[i]
+	}
+	for i := range ds {
+		root[i] = i
+		for j := range i {
+			if sameCall(ds[j], ds[i]) {
+				a, b := find(j), find(i)
+				root[max(a, b)] = min(a, b)
+			}
+		}
+	}
+	index, calls := map[int]int{}, []call{}
+	for i, d := range ds {
+		r := find(i)
+		n, known := index[r]
+		if !known {
+			n = len(calls)
+			index[r] = n
+			calls = append(calls, call{})
+		}
+		calls[n].decisions = append(calls[n].decisions, d)
+	}
+	return calls
+}
+
+func sameCall(a, b eligibility.Decision) bool {
+	return a.Start.Before(b.End) && b.Start.Before(a.End) &&
+		slices.ContainsFunc(CallKeys(a), func(k string) bool { return slices.Contains(CallKeys(b), k) })
+}
+
+// CallKeys are the names under which d's call is known, each with its provider: two decisions that
+// share one mean the same call when their times overlap. Without a meeting id, the URL stands for it.
+func CallKeys(d eligibility.Decision) []string {
+	if !d.Record {
+		return nil
+	}
+	keys := make([]string, 0, 1+len(d.CallKeys))
+	for _, id := range append([]string{cmp.Or(d.MeetingID, d.JoinURL)}, d.CallKeys...) {
+		if id != "" {
+			keys = append(keys, d.Provider+" "+id)
+		}
+	}
+	return keys
+}

@@ -1,0 +1,220 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"example.com/syncd/calendar"
+	"example.com/syncd/connectors"
+	"example.com/syncd/engine"
+	"example.com/syncd/store/db"
+)
+
+// heldFrom is how many copies a source must have lost at once for its empty listing to be doubted.
+const heldFrom = 3
+
+// PutSources adds sources or updates what they are.
+func (s *Store) PutSources(ctx context.Context, sources []calendar.Source) error {
+	return s.within(ctx, func(q *db.Queries) error {
+		for _, src := range sources {
+			err := q.PutSource(ctx, db.PutSourceParams{
+				ID: string(src.ID), Driver: src.Driver, Account: src.Account, Calendar: src.Calendar,
+				IsPrimary: src.Primary, NoAccess: src.NoAccess,
+			})
+			if err != nil {
+				return fmt.Errorf("store source %s: %w", src.ID, err)
+			}
+		}
+		return nil
+	})
+}
+
+// Sources are all sources, by id.
+func (s *Store) Sources(ctx context.Context) ([]engine.SourceState, error) {
+	rows, err := s.reading().Sources(ctx)
+	if err != nil {
+		return nil, err
+	}
+	states := make([]engine.SourceState, len(rows))
+	for i, r := range rows {
+		states[i] = engine.SourceState{
+			Source: toSource(r), Cursor: connectors.Cursor(r.Cursor), Reading: r.Reading, Held: r.Held,
+			PullReport: engine.PullReport{
+				PulledAt: fromMS(r.PulledAt), NextAt: fromMS(r.NextAt), Failures: int(r.Failures),
+				Error: r.Error, Refused: r.NoAccess,
+			},
+		}
+	}
+	return states, nil
+}
+
+// Report notes what a pull came to.
+func (s *Store) Report(ctx context.Context, src calendar.SourceID, r engine.PullReport) error {
+	return db.New(s.sql).ReportPull(ctx, db.ReportPullParams{
+		ID: string(src), NextAt: ms(r.NextAt), PulledAt: ms(r.PulledAt), Failures: int64(r.Failures),
+		Error: r.Error, NoAccess: r.Refused,
+	})
+}
+
+// Apply stores a page, its sweep and its cursor.
+func (s *Store) Apply(ctx context.Context, src calendar.SourceID, from connectors.Cursor, reading string, p connectors.Page, now time.Time) (held bool, err error) {
+	err = s.within(ctx, func(q *db.Queries) error {
+		row, err := q.Source(ctx, string(src))
+		if err != nil {
+			return fmt.Errorf("read source %s: %w", src, err)
+		}
+		if row.Cursor != string(from) {
+			return engine.ErrStale
+		}
+		a := applying{ctx: ctx, q: q, src: src, listing: row.Listing, now: now}
+		if p.First {
+			a.listing++
+		}
+		if err := a.events(p); err != nil {
+			return err
+		}
+		next := string(p.Next)
+		if p.Last {
+			empty, err := a.sweep(p.Listed, !row.Held)
+			if err != nil {
+				return err
+			}
+			held = empty
+			if held {
+				next = "" // to be listed anew
+			}
+			row.Held = held
+		}
+		n, err := q.MoveCursor(ctx, db.MoveCursorParams{
+			ID: string(src), Prev: string(from), Next: next, Reading: reading, Listing: a.listing, Held: row.Held,
+		})
+		if err == nil && n != 1 {
+			err = engine.ErrStale
+		}
+		return err
+	})
+	return held && err == nil, err
+}
+
+// applying is one page on its way into the copies of one source.
+type applying struct {
+	ctx     context.Context
+	q       *db.Queries
+	src     calendar.SourceID
+	listing int64
+	now     time.Time
+}
+
+func (a applying) events(p connectors.Page) error {
+	for _, e := range p.Events {
+		if err := a.put(e); err != nil {
+			return fmt.Errorf("store copy %s: %w", e.Ref, err)
+		}
+	}
+	for _, ref := range p.Gone {
+		if err := a.drop(ref); err != nil {
+			return fmt.Errorf("drop copy %s: %w", ref, err)
+		}
+	}
+	return nil
+}
+
+// put stores e unless it is stored as it is.
+func (a applying) put(e calendar.Event) error {
+	old, err := a.q.Copy(a.ctx, db.CopyParams{Source: string(a.src), Ref: string(e.Ref)})
+	known := err == nil
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return err
+	}
+	if known {
+		var prev calendar.Copy
+		if err := json.Unmarshal([]byte(old.Data), &prev); err != nil {
+			return fmt.Errorf("read what is stored of it: %w", err)
+		}
+		e = e.Follow(prev.Event)
+	}
+	data, err := encodeCopy(a.src, e)
+	if err != nil {
+		return err
+	}
+	meeting := string(keyOf(a.src, e))
+	if known && old.Data == data && old.Meeting == meeting {
+		return a.q.SeeCopy(a.ctx, db.SeeCopyParams{Source: string(a.src), Ref: string(e.Ref), Listing: a.listing})
+	}
+	if known && old.Meeting != meeting {
+		if err := a.mark(old.Meeting); err != nil {
+			return err
+		}
+	}
+	err = a.q.PutCopy(a.ctx, db.PutCopyParams{
+		Source: string(a.src), Ref: string(e.Ref), Meeting: meeting, StartAt: ms(e.Start.Instant()),
+		EndAt: ms(e.End.Instant()), Listing: a.listing, Data: data,
+	})
+	if err != nil {
+		return err
+	}
+	return a.mark(meeting)
+}
+
+func (a applying) drop(ref calendar.Ref) error {
+	old, err := a.q.Copy(a.ctx, db.CopyParams{Source: string(a.src), Ref: string(ref)})
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if err := a.q.DropCopy(a.ctx, db.DropCopyParams{Source: string(a.src), Ref: string(ref)}); err != nil {
+		return err
+	}
+	return a.mark(old.Meeting)
+}
+
+// sweep drops what the listing that ends did not see in its window. When it saw nothing where there
+// were several copies, and doubt is allowed, it drops nothing and says so.
+func (a applying) sweep(w calendar.Window, doubt bool) (held bool, err error) {
+	rows, err := a.q.CopiesInWindow(a.ctx, db.CopiesInWindowParams{
+		Source: string(a.src), WindowStart: ms(w.Start), WindowEnd: ms(w.End),
+	})
+	if err != nil {
+		return false, fmt.Errorf("read the copies to sweep: %w", err)
+	}
+	var unseen []calendar.Ref
+	for _, r := range rows {
+		if r.Listing != a.listing {
+			unseen = append(unseen, calendar.Ref(r.Ref))
+		}
+	}
+	if doubt && len(unseen) == len(rows) && len(rows) >= heldFrom {
+		return true, nil
+	}
+	for _, ref := range unseen {
+		if err := a.drop(ref); err != nil {
+			return false, fmt.Errorf("sweep copy %s: %w", ref, err)
+		}
+	}
+	return false, nil
+}
+
+func (a applying) mark(meeting string) error {
+	return a.q.MarkUndecided(a.ctx, db.MarkUndecidedParams{Meeting: meeting, Since: ms(a.now)})
+}
+
+// keyOf is the meeting that e counts to. A copy without a UID is a meeting of its own.
+func keyOf(src calendar.SourceID, e calendar.Event) calendar.Key {
+	return calendar.Merge([]calendar.Copy{{Source: calendar.Source{ID: src}, Event: e}})[0].Key
+}
+
+// encodeCopy is what is stored of e: no bodies, since it is distilled.
+func encodeCopy(src calendar.SourceID, e calendar.Event) (string, error) {
+	if e.Links == nil || e.Description != "" || e.Location != "" {
+		return "", fmt.Errorf("copy %s is not distilled; bodies are never stored", e.Ref)
+	}
+	// The source's own columns say the rest.
+	b, err := json.Marshal(calendar.Copy{Source: calendar.Source{ID: src, Driver: string(src)}, Event: e})
+	return string(b), err
+}

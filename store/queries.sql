@@ -1,0 +1,137 @@
+-- The queries of the store, in the dialect that SQLite and PostgreSQL share. CAST(… AS …) instead of
+-- "::", no arrays, CASE instead of GREATEST.
+
+-- name: Next :one
+UPDATE sequences SET value = value + 1 WHERE name = sqlc.arg(name) RETURNING value;
+
+-- name: PutSource :exec
+INSERT INTO sources (id, driver, account, calendar, is_primary, no_access)
+VALUES (sqlc.arg(id), sqlc.arg(driver), sqlc.arg(account), sqlc.arg(calendar), sqlc.arg(is_primary), sqlc.arg(no_access))
+ON CONFLICT (id) DO UPDATE SET is_primary = excluded.is_primary;
+
+-- name: Source :one
+SELECT * FROM sources WHERE id = sqlc.arg(id);
+
+-- name: Sources :many
+SELECT * FROM sources ORDER BY id;
+
+-- name: MoveCursor :execrows
+UPDATE sources
+SET cursor = sqlc.arg(next), reading = sqlc.arg(reading), listing = sqlc.arg(listing), held = sqlc.arg(held)
+WHERE id = sqlc.arg(id) AND cursor = sqlc.arg(prev);
+
+-- name: ReportPull :exec
+UPDATE sources
+SET next_at = sqlc.arg(next_at), pulled_at = sqlc.arg(pulled_at), failures = sqlc.arg(failures),
+    error = sqlc.arg(error), no_access = sqlc.arg(no_access)
+WHERE id = sqlc.arg(id);
+
+-- name: PutCopy :exec
+INSERT INTO copies (source, ref, meeting, start_at, end_at, listing, data)
+VALUES (sqlc.arg(source), sqlc.arg(ref), sqlc.arg(meeting), sqlc.arg(start_at), sqlc.arg(end_at), sqlc.arg(listing), sqlc.arg(data))
+ON CONFLICT (source, ref) DO UPDATE
+SET meeting = excluded.meeting, start_at = excluded.start_at, end_at = excluded.end_at,
+    listing = excluded.listing, data = excluded.data;
+
+-- name: SeeCopy :exec
+UPDATE copies SET listing = sqlc.arg(listing) WHERE source = sqlc.arg(source) AND ref = sqlc.arg(ref);
+
+-- name: Copy :one
+SELECT * FROM copies WHERE source = sqlc.arg(source) AND ref = sqlc.arg(ref);
+
+-- name: DropCopy :exec
+DELETE FROM copies WHERE source = sqlc.arg(source) AND ref = sqlc.arg(ref);
+
+-- name: CopiesInWindow :many
+-- Copies without a known start are held by every window; an entry without length is a point.
+SELECT ref, meeting, listing FROM copies
+WHERE source = sqlc.arg(source)
+  AND (start_at = 0
+       OR (end_at > start_at AND end_at > CAST(sqlc.arg(window_start) AS bigint) AND start_at < CAST(sqlc.arg(window_end) AS bigint))
+       OR (end_at <= start_at AND start_at >= CAST(sqlc.arg(window_start) AS bigint) AND start_at < CAST(sqlc.arg(window_end) AS bigint)));
+
+-- name: MeetingCopies :many
+SELECT sqlc.embed(copies), sqlc.embed(sources)
+FROM copies JOIN sources ON sources.id = copies.source
+WHERE copies.meeting = sqlc.arg(meeting)
+ORDER BY copies.source, copies.ref;
+
+-- name: MarkUndecided :exec
+INSERT INTO undecided (meeting, since) VALUES (sqlc.arg(meeting), sqlc.arg(since))
+ON CONFLICT (meeting) DO NOTHING;
+
+-- name: MarkAllUndecided :exec
+INSERT INTO undecided (meeting, since)
+SELECT meeting, CAST(sqlc.arg(since) AS bigint) FROM copies WHERE copies.end_at > CAST(sqlc.arg(ending_after) AS bigint) OR copies.start_at = 0
+UNION SELECT meeting, CAST(sqlc.arg(since) AS bigint) FROM decisions WHERE decisions.end_at > CAST(sqlc.arg(ending_after) AS bigint) OR decisions.end_at = 0
+ON CONFLICT (meeting) DO NOTHING;
+
+-- name: Undecided :many
+SELECT meeting FROM undecided ORDER BY since, meeting LIMIT sqlc.arg(most);
+
+-- name: ClearUndecided :exec
+DELETE FROM undecided WHERE meeting = sqlc.arg(meeting);
+
+-- name: PutDecision :exec
+INSERT INTO decisions (meeting, seq, record, title, start_at, end_at, decided_at, meeting_id, call_keys, data)
+VALUES (sqlc.arg(meeting), sqlc.arg(seq), sqlc.arg(record), sqlc.arg(title), sqlc.arg(start_at), sqlc.arg(end_at),
+        sqlc.arg(decided_at), sqlc.arg(meeting_id), sqlc.arg(call_keys), sqlc.arg(data))
+ON CONFLICT (meeting) DO UPDATE
+SET seq = excluded.seq, record = excluded.record, title = excluded.title, start_at = excluded.start_at,
+    end_at = excluded.end_at, decided_at = excluded.decided_at, meeting_id = excluded.meeting_id,
+    call_keys = excluded.call_keys, data = excluded.data;
+
+-- name: Decision :one
+SELECT * FROM decisions WHERE meeting = sqlc.arg(meeting);
+
+-- name: DecisionsAfter :many
+SELECT * FROM decisions WHERE seq > sqlc.arg(after) ORDER BY seq LIMIT sqlc.arg(most);
+
+-- name: DropCalls :exec
+DELETE FROM calls WHERE meeting = sqlc.arg(meeting);
+
+-- name: PutCall :exec
+INSERT INTO calls (call, meeting) VALUES (sqlc.arg(call), sqlc.arg(meeting)) ON CONFLICT (call, meeting) DO NOTHING;
+
+-- name: SameCalls :many
+-- The meetings of the calls that a meeting has.
+SELECT DISTINCT other.meeting FROM calls AS own JOIN calls AS other ON other.call = own.call
+WHERE own.meeting = sqlc.arg(meeting) ORDER BY other.meeting;
+
+-- name: SchedulesOfMeeting :many
+SELECT schedules.* FROM schedules JOIN schedule_meetings ON schedule_meetings.schedule = schedules.id
+WHERE schedule_meetings.meeting = sqlc.arg(meeting) ORDER BY schedules.id;
+
+-- name: MeetingsOfSchedule :many
+SELECT meeting FROM schedule_meetings WHERE schedule = sqlc.arg(schedule) ORDER BY meeting;
+
+-- name: PutSchedule :execrows
+-- Revisions count up by one: a row of another revision is somebody else's work.
+INSERT INTO schedules (id, revision, state, start_at, end_at, data)
+VALUES (sqlc.arg(id), sqlc.arg(revision), sqlc.arg(state), sqlc.arg(start_at), sqlc.arg(end_at), sqlc.arg(data))
+ON CONFLICT (id) DO UPDATE
+SET revision = excluded.revision, state = excluded.state, start_at = excluded.start_at, end_at = excluded.end_at, data = excluded.data
+WHERE schedules.revision = excluded.revision - 1;
+
+-- name: PutScheduleMeeting :exec
+INSERT INTO schedule_meetings (schedule, meeting) VALUES (sqlc.arg(schedule), sqlc.arg(meeting))
+ON CONFLICT (schedule, meeting) DO NOTHING;
+
+-- name: Schedules :many
+SELECT * FROM schedules WHERE end_at > sqlc.arg(ending_after) ORDER BY start_at, id;
+
+-- name: PutOutbox :exec
+INSERT INTO outbox (seq, schedule, revision, data, written_at)
+VALUES (sqlc.arg(seq), sqlc.arg(schedule), sqlc.arg(revision), sqlc.arg(data), sqlc.arg(written_at));
+
+-- name: Outbox :many
+SELECT * FROM outbox WHERE delivered_at = 0 ORDER BY seq LIMIT sqlc.arg(most);
+
+-- name: MarkDelivered :exec
+UPDATE outbox SET delivered_at = sqlc.arg(delivered_at), attempts = attempts + 1, error = '' WHERE seq = sqlc.arg(seq);
+
+-- name: MarkFailed :exec
+UPDATE outbox SET attempts = attempts + 1, error = sqlc.arg(error) WHERE seq = sqlc.arg(seq);
+
+-- name: Decisions :many
+SELECT * FROM decisions ORDER BY start_at, meeting;

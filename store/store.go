@@ -1,0 +1,146 @@
+// Package store keeps sources, copies, decisions, schedules and the outbox in SQLite, behind the
+// engine's interface. The schema is in migrations/, every query in queries.sql, both in the dialect
+// that SQLite and PostgreSQL share.
+package store
+
+import (
+	"context"
+	"database/sql"
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/pressly/goose/v3"
+	_ "modernc.org/sqlite" // the driver "sqlite"
+
+	"example.com/syncd/calendar"
+	"example.com/syncd/engine"
+	"example.com/syncd/store/db"
+)
+
+//go:embed migrations/*.sql
+var migrations embed.FS
+
+// A Store is an engine.Store and an engine.Reader in one SQLite file.
+type Store struct {
+	sql  *sql.DB
+	read *sql.DB // readers do not wait for the writer (WAL)
+}
+
+var (
+	_ engine.Store  = (*Store)(nil)
+	_ engine.Reader = (*Store)(nil)
+)
+
+// Open opens the file, makes it and its folder if there is none, and brings its tables up to date.
+// The write-ahead log is synced at each commit: what was stored survives a power loss.
+func Open(ctx context.Context, file string) (*Store, error) {
+	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
+		return nil, fmt.Errorf("store %s: make its folder: %w", file, err)
+	}
+	// The file holds people's names and meetings' links: nobody else's business.
+	f, err := os.OpenFile(file, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("store %s: %w", file, err)
+	}
+	f.Close()
+	s := &Store{}
+	if s.sql, err = sql.Open("sqlite", dsn(file, "_txlock=immediate")); err != nil {
+		return nil, fmt.Errorf("store %s: %w", file, err)
+	}
+	s.sql.SetMaxOpenConns(1) // one writer: no busy database
+	if s.read, err = sql.Open("sqlite", dsn(file, "mode=ro")); err != nil {
+		return nil, errors.Join(fmt.Errorf("store %s: %w", file, err), s.sql.Close())
+	}
+	if err := s.check(ctx); err != nil {
+		return nil, errors.Join(fmt.Errorf("store %s: %w", file, err), s.Close())
+	}
+	return s, nil
+}
+
+func dsn(file, option string) string {
+	// A "?" or "#" in the name would end the path of the URI.
+	path := strings.NewReplacer("%", "%25", "?", "%3f", "#", "%23").Replace(filepath.ToSlash(file))
+	return "file:" + path + "?_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=busy_timeout(10000)&_pragma=foreign_keys(1)&" + option
+}
+
+// check finds a damaged file before anything is done, and migrates a sound one.
+func (s *Store) check(ctx context.Context) error {
+	const remedy = "is damaged: restore it from a backup, or move it away and let syncd read the calendars anew (schedules then get new deliveries)"
+	var verdict string
+	if err := s.sql.QueryRowContext(ctx, "PRAGMA quick_check(1)").Scan(&verdict); err != nil {
+		return fmt.Errorf("%s (%w)", remedy, err)
+	}
+	if verdict != "ok" {
+		return fmt.Errorf("%s (%s)", remedy, verdict)
+	}
+	files, err := fs.Sub(migrations, "migrations")
+	if err != nil {
+		return err
+	}
+	m, err := goose.NewProvider(goose.DialectSQLite3, s.sql, files)
+	if err != nil {
+		return fmt.Errorf("read the migrations: %w", err)
+	}
+	if version, err := m.GetDBVersion(ctx); err != nil {
+		return fmt.Errorf("read its version: %w", err)
+	} else if sources := m.ListSources(); version > sources[len(sources)-1].Version {
+		return fmt.Errorf("was written by a newer syncd (tables of version %d): run that one", version)
+	}
+	if _, err := m.Up(ctx); err != nil {
+		return fmt.Errorf("bring its tables up to date: %w", err)
+	}
+	return nil
+}
+
+// Close closes the file.
+func (s *Store) Close() error { return errors.Join(s.read.Close(), s.sql.Close()) }
+
+// within runs f in one transaction.
+func (s *Store) within(ctx context.Context, f func(*db.Queries) error) error {
+	tx, err := s.sql.BeginTx(ctx, nil)
+	if err != nil {
+		return fmt.Errorf("begin: %w", err)
+	}
+	if err := f(db.New(tx)); err != nil {
+		return errors.Join(err, ignoreDone(tx.Rollback()))
+	}
+	return tx.Commit()
+}
+
+// ignoreDone: a transaction whose context ended has been rolled back already.
+func ignoreDone(err error) error {
+	if errors.Is(err, sql.ErrTxDone) {
+		return nil
+	}
+	return err
+}
+
+func (s *Store) reading() *db.Queries { return db.New(s.read) }
+
+// ms is t in Unix milliseconds; 0 stands for an unknown time.
+func ms(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixMilli()
+}
+
+func fromMS(n int64) time.Time {
+	if n == 0 {
+		return time.Time{}
+	}
+	return time.UnixMilli(n).UTC()
+}
+
+func toSource(r db.Source) calendar.Source {
+	return calendar.Source{
+		ID: calendar.SourceID(r.ID), Driver: r.Driver, Account: r.Account, Calendar: r.Calendar,
+		Primary: r.IsPrimary, NoAccess: r.NoAccess,
+	}
+}
