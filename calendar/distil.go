@@ -43,7 +43,7 @@ func (e Event) Distil(r Reading) Event {
 		}
 	}
 	found := e.Found(r.Links)
-	kept := make([]Conference, 0, len(e.Conference))
+	var kept []Conference
 	for _, c := range e.Conference {
 		// Of a structured field, the owner is what the links don't tell; the URL is canonical or gone.
 		one := linkparse.Find(r.Links, linkparse.Field{Where: "conference", Kind: linkparse.URL, Text: c.URL})

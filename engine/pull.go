@@ -56,7 +56,7 @@ func (e *Engine) catchUp(ctx context.Context, c connectors.Connector, s SourceSt
 		cur = "" // its copies were read in another way: list anew
 	}
 	restarted := false
-	horizon := e.horizon()
+	horizon := Horizon(e.Now(), e.Past, e.Future)
 	for range maxPages {
 		if cur == "" {
 			reading = e.fingerprint
@@ -86,10 +86,11 @@ func (e *Engine) catchUp(ctx context.Context, c connectors.Connector, s SourceSt
 	return false, fmt.Errorf("%d pages and no end; going on from there later", maxPages)
 }
 
-// horizon is the window that matters, in whole days so that a day's requests are alike.
-func (e *Engine) horizon() calendar.Window {
-	now, day := e.Now().UTC(), 24*time.Hour
-	return calendar.Window{Start: now.Add(-e.Past).Truncate(day), End: now.Add(e.Future).Truncate(day).Add(day)}
+// Horizon is the window that matters at now, in whole days so that a day's requests are alike.
+func Horizon(now time.Time, past, future time.Duration) calendar.Window {
+	const day = 24 * time.Hour
+	now = now.UTC()
+	return calendar.Window{Start: now.Add(-past).Truncate(day), End: now.Add(future).Truncate(day).Add(day)}
 }
 
 // report turns the outcome of a pull into when to pull again. Each kind of error has one reaction.

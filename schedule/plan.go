@@ -54,9 +54,8 @@ func (c call) names(k calendar.Key) bool {
 }
 
 // assign gives each live schedule to the call that it goes on for, and returns cancellations of those
-// that no call goes on with. A schedule belongs to the call of its founder, else to the call of the
-// first meeting that it names and that is still recorded; a call that is offered several keeps the
-// first by id.
+// that no call goes on with. A schedule goes on with a call of a meeting that it names, best with the
+// one whose link it has; a call that is offered several keeps the first by id.
 func (p *plan) assign() []Schedule {
 	ids := make([]string, 0, len(p.byID))
 	for id, s := range p.byID {
@@ -65,8 +64,7 @@ func (p *plan) assign() []Schedule {
 		}
 	}
 	slices.Sort(ids)
-	// Founders first, so that a call is not taken over by a schedule that only names a guest of it.
-	for _, pick := range []func(call, Schedule) bool{call.foundedBy, call.sharesMeeting} {
+	for _, pick := range []func(call, Schedule) bool{call.sharesLink, call.sharesMeeting} {
 		for _, id := range ids {
 			if p.taken[id] {
 				continue
@@ -88,11 +86,13 @@ func (p *plan) assign() []Schedule {
 	return cancelled
 }
 
-func (c call) foundedBy(s Schedule) bool {
-	return slices.ContainsFunc(c.decisions, func(d eligibility.Decision) bool { return ID(d.Meeting, 0) == s.ID })
-}
-
 func (c call) sharesMeeting(s Schedule) bool { return slices.ContainsFunc(s.Meetings, c.names) }
+
+func (c call) sharesLink(s Schedule) bool {
+	return c.sharesMeeting(s) && slices.ContainsFunc(c.decisions, func(d eligibility.Decision) bool {
+		return d.Provider == s.Provider && d.MeetingID == s.MeetingID && d.JoinURL == s.JoinURL
+	})
+}
 
 // found chooses the id of a call that no schedule goes on for. The id of a cancelled or ended schedule
 // of the same founder is used again, so that its revisions count on.

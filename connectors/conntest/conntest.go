@@ -126,19 +126,19 @@ func testListing(t *testing.T, h Harness) {
 	for i := range 25 {
 		w.put(single(i))
 	}
-	l := newLedger()
+	l := NewLedger()
 	l.catchUp(t, h.Connector(t), h.Source(), Horizon)
 	w.compare(t, l, Horizon)
-	if l.cursor == "" {
+	if l.Cursor == "" {
 		t.Error("after a listing, Next is the zero cursor: every pull would list anew")
 	}
 }
 
 func testNothingNew(t *testing.T, h Harness) {
 	newWorld(h).put(single(1))
-	l := newLedger()
+	l := NewLedger()
 	l.catchUp(t, h.Connector(t), h.Source(), Horizon)
-	p, err := h.Connector(t).Pull(t.Context(), h.Source(), l.cursor, Horizon)
+	p, err := h.Connector(t).Pull(t.Context(), h.Source(), l.Cursor, Horizon)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -152,15 +152,15 @@ func testSameCursorTwice(t *testing.T, h Harness) {
 	for i := range 8 {
 		w.put(single(i))
 	}
-	l := newLedger()
+	l := NewLedger()
 	l.catchUp(t, h.Connector(t), h.Source(), Horizon)
 	w.put(moved(single(2), time.Hour))
 	w.delete(single(3).UID)
-	before := l.cursor
+	before := l.Cursor
 	l.catchUp(t, h.Connector(t), h.Source(), Horizon)
 	w.compare(t, l, Horizon)
 	// A crash behind the commit: the old cursor is pulled again, by another process.
-	l.cursor = before
+	l.Cursor = before
 	l.catchUp(t, h.Connector(t), h.Source(), Horizon)
 	w.compare(t, l, Horizon)
 }
@@ -170,11 +170,11 @@ func testSeries(t *testing.T, h Harness) {
 	m := single(1)
 	m.Weekly, m.Moved, m.Dropped = 6, map[int]time.Duration{1: 26 * time.Hour}, map[int]bool{2: true}
 	w.put(m)
-	l := newLedger()
+	l := NewLedger()
 	l.catchUp(t, h.Connector(t), h.Source(), Horizon)
 	w.compare(t, l, Horizon)
-	if len(l.copies) < 2 {
-		t.Fatalf("a weekly series has only %d occurrences in four weeks", len(l.copies))
+	if len(l.Copies) < 2 {
+		t.Fatalf("a weekly series has only %d occurrences in four weeks", len(l.Copies))
 	}
 	m.Title, m.Dropped = "renamed", map[int]bool{0: true, 2: true}
 	w.put(m)
@@ -188,7 +188,7 @@ func testSeries(t *testing.T, h Harness) {
 func testAllDay(t *testing.T, h Harness) {
 	w := newWorld(h)
 	w.put(Meeting{UID: "day@example.com", Title: "Offsite", Start: calendar.When{Day: "2026-11-25"}, Length: 48 * time.Hour})
-	l := newLedger()
+	l := NewLedger()
 	l.catchUp(t, h.Connector(t), h.Source(), Horizon)
 	w.compare(t, l, Horizon)
 }
@@ -201,7 +201,7 @@ func testOutside(t *testing.T, h Harness) {
 	w.put(past)
 	w.put(future)
 	w.put(single(3))
-	l := newLedger()
+	l := NewLedger()
 	l.catchUp(t, h.Connector(t), h.Source(), Horizon)
 	w.compare(t, l, Horizon)
 }
@@ -212,7 +212,7 @@ func testHorizonMoves(t *testing.T, h Harness) {
 	m.Start = calendar.At(Horizon.End.Add(30 * time.Hour))
 	w.put(m)
 	w.put(single(2))
-	l := newLedger()
+	l := NewLedger()
 	l.catchUp(t, h.Connector(t), h.Source(), Horizon)
 	w.compare(t, l, Horizon)
 	later := calendar.Window{Start: Horizon.Start.Add(72 * time.Hour), End: Horizon.End.Add(72 * time.Hour)}
@@ -225,11 +225,11 @@ func testExpiry(t *testing.T, h Harness) {
 	for i := range 8 {
 		w.put(single(i))
 	}
-	l := newLedger()
+	l := NewLedger()
 	l.catchUp(t, h.Connector(t), h.Source(), Horizon)
 	w.delete(single(4).UID)
 	h.ExpireCursors()
-	if _, err := h.Connector(t).Pull(t.Context(), h.Source(), l.cursor, Horizon); !errors.Is(err, connectors.ErrCursor) {
+	if _, err := h.Connector(t).Pull(t.Context(), h.Source(), l.Cursor, Horizon); !errors.Is(err, connectors.ErrCursor) {
 		t.Errorf("an expired cursor: got error %v, want one that is connectors.ErrCursor", err)
 	}
 	l.catchUp(t, h.Connector(t), h.Source(), Horizon)
@@ -260,10 +260,10 @@ func testThrottled(t *testing.T, h Harness) {
 func testRefused(t *testing.T, h Harness) {
 	w := newWorld(h)
 	w.put(single(1))
-	l := newLedger()
+	l := NewLedger()
 	l.catchUp(t, h.Connector(t), h.Source(), Horizon)
 	h.Revoke()
-	for _, cur := range []connectors.Cursor{"", l.cursor} {
+	for _, cur := range []connectors.Cursor{"", l.Cursor} {
 		p, err := h.Connector(t).Pull(t.Context(), h.Source(), cur, Horizon)
 		if !errors.Is(err, connectors.ErrAccess) {
 			t.Errorf("got error %v, want one that is connectors.ErrAccess", err)
@@ -291,7 +291,7 @@ func testCancelledContext(t *testing.T, h Harness) {
 // has them.
 func testHistory(t *testing.T, o Options, h Harness, seed uint64) {
 	r := rand.New(rand.NewPCG(seed, 0))
-	w, l := newWorld(h), newLedger()
+	w, l := newWorld(h), NewLedger()
 	l.crash = func() bool { return r.IntN(6) == 0 }
 	for range 40 {
 		switch n := r.IntN(10); {

@@ -8,47 +8,49 @@ import (
 	"example.com/syncd/connectors"
 )
 
-// ledger is what a page means, in its plainest form: the reference for every store.
-type ledger struct {
-	cursor connectors.Cursor
-	copies map[calendar.Ref]calendar.Event
+// A Ledger is what a page means, in its plainest form: the reference for every store.
+type Ledger struct {
+	Cursor connectors.Cursor
+	Copies map[calendar.Ref]calendar.Event
 	listed map[calendar.Ref]bool // by the full listing under way
 	// crash, when set, is asked before and after each commit whether the process dies there. A process
 	// that dies before it loses the page, one that dies behind it keeps it.
 	crash func() bool
 }
 
-func newLedger() *ledger {
-	return &ledger{copies: map[calendar.Ref]calendar.Event{}, listed: map[calendar.Ref]bool{}}
+// NewLedger is a ledger of a source that has never been read.
+func NewLedger() *Ledger {
+	return &Ledger{Copies: map[calendar.Ref]calendar.Event{}, listed: map[calendar.Ref]bool{}}
 }
 
-func (l *ledger) apply(p connectors.Page) {
+// Apply books one page.
+func (l *Ledger) Apply(p connectors.Page) {
 	if p.First {
 		clear(l.listed)
 	}
 	for _, e := range p.Events {
-		l.copies[e.Ref] = e
+		l.Copies[e.Ref] = e
 		if p.Full {
 			l.listed[e.Ref] = true
 		}
 	}
 	for _, ref := range p.Gone {
-		delete(l.copies, ref)
+		delete(l.Copies, ref)
 	}
 	if p.Last {
-		for ref, e := range l.copies {
+		for ref, e := range l.Copies {
 			if p.Listed.Holds(e) && !l.listed[ref] {
-				delete(l.copies, ref)
+				delete(l.Copies, ref)
 			}
 		}
 		clear(l.listed)
 	}
-	l.cursor = p.Next
+	l.Cursor = p.Next
 }
 
 // catchUp pulls until there is nothing more. A well-behaved connector needs few pages for what the
 // suite puts into a calendar.
-func (l *ledger) catchUp(t *testing.T, c connectors.Connector, src calendar.SourceID, horizon calendar.Window) {
+func (l *Ledger) catchUp(t *testing.T, c connectors.Connector, src calendar.SourceID, horizon calendar.Window) {
 	t.Helper()
 	if !l.steps(t, c, src, horizon, 1000) {
 		t.Fatal("1,000 pages, and still more to come")
@@ -56,15 +58,15 @@ func (l *ledger) catchUp(t *testing.T, c connectors.Connector, src calendar.Sour
 }
 
 // steps pulls at most n pages and reports whether it caught up.
-func (l *ledger) steps(t *testing.T, c connectors.Connector, src calendar.SourceID, horizon calendar.Window, n int) bool {
+func (l *Ledger) steps(t *testing.T, c connectors.Connector, src calendar.SourceID, horizon calendar.Window, n int) bool {
 	t.Helper()
 	for range n {
-		p, err := c.Pull(t.Context(), src, l.cursor, horizon)
+		p, err := c.Pull(t.Context(), src, l.Cursor, horizon)
 		if errors.Is(err, connectors.ErrCursor) {
-			if l.cursor == "" {
+			if l.Cursor == "" {
 				t.Fatalf("the zero cursor is refused: %v", err)
 			}
-			l.cursor = ""
+			l.Cursor = ""
 			continue
 		}
 		if err != nil {
@@ -73,7 +75,7 @@ func (l *ledger) steps(t *testing.T, c connectors.Connector, src calendar.Source
 		if l.crash != nil && l.crash() {
 			return false
 		}
-		l.apply(p)
+		l.Apply(p)
 		if !p.More {
 			return true
 		}

@@ -64,10 +64,10 @@ func seen(e calendar.Event) sight {
 }
 
 // compare demands that the copies in l are the truth, as far as horizon goes.
-func (w *world) compare(t *testing.T, l *ledger, horizon calendar.Window) {
+func (w *world) compare(t *testing.T, l *Ledger, horizon calendar.Window) {
 	t.Helper()
 	got := map[calendar.Key]sight{}
-	for ref, e := range l.copies {
+	for ref, e := range l.Copies {
 		// A source of changes keeps a cancelled meeting as cancelled.
 		if e.Status == calendar.StatusCancelled || !horizon.Holds(e) {
 			continue

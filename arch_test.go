@@ -1,0 +1,170 @@
+package syncd
+
+import (
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"path"
+	"strings"
+	"testing"
+)
+
+const module = "example.com/syncd/"
+
+// may says what each package may import: of this module by the packages' paths, of others by the
+// groups below. Tests may import what they like. A package without a row fails the test: deciding
+// where it belongs is part of adding it.
+var may = map[string]struct {
+	ours   string // "*": anything
+	others string // "std" is always allowed; "x": golang.org/x; "*": anything but what only lists
+	why    string
+}{
+	"linkparse":          {"", "x", "finds links in other programs too"},
+	"calendar":           {"linkparse", "x", "the nouns: an event's links are among them"},
+	"eligibility":        {"calendar linkparse", "x", "decides in other programs too"},
+	"schedule":           {"calendar eligibility", "x", "plans in other programs too"},
+	"connectors":         {"calendar", "x", "the contract knows no provider"},
+	"connectors/replay":  {"", "*", "a transport"},
+	"connectors/*":       {"calendar connectors internal", "*", "a connector knows no other connector, no rule and no store"},
+	"connectors/*/*":     {"calendar connectors internal", "*", "as its connector"},
+	"connectors/outlook": {"calendar connectors connectors/outlook internal", "*", "as any connector; a folder below it has the SDK"},
+	"engine":             {"calendar linkparse connectors eligibility schedule", "x", "knows the store by its interface alone"},
+	"store":              {"calendar connectors eligibility engine schedule store/db", "*", "keeps the nouns"},
+	"store/db":           {"", "", "generated"},
+	"deliver":            {"schedule", "*", "sinks know schedules"},
+	"serve":              {"calendar eligibility engine schedule", "*", "shows what the engine's read side has"},
+	"config":             {"connectors eligibility", "*", "files to structs"},
+	"cmd/syncd":          {"*", "*", "main wires"},
+
+	"connectors/conntest": {"calendar connectors", "*", "tests alone import it"},
+	"internal/*":          {"internal", "*", "small shared parts, and simulated tenants for tests"},
+	"internal/fakegoogle": {"calendar connectors internal", "*", "a simulated tenant"},
+	"internal/fakegraph":  {"calendar connectors internal", "*", "a simulated tenant"},
+}
+
+// only lists packages that have one importer, with the reason.
+var only = map[string]struct{ importer, why string }{
+	"github.com/microsoftgraph/": {"connectors/outlook/graph", "its models compile for minutes and take 4.5 GB"},
+	"google.golang.org/api/":     {"connectors/google", "one connector, one SDK"},
+	"modernc.org/sqlite":         {"store", "SQL stays in the store"},
+	"testing":                    {"connectors/conntest", "tests are no part of the program"},
+}
+
+// imports calls f for each import of each file that is no test. It parses the files itself: go test
+// caches a result that came from go list.
+func imports(t *testing.T, f func(pkg, file, imported string)) {
+	t.Helper()
+	err := fs.WalkDir(os.DirFS("."), ".", func(name string, d fs.DirEntry, err error) error {
+		if err != nil || !strings.HasSuffix(name, ".go") || strings.HasSuffix(name, "_test.go") || strings.HasPrefix(name, "tools/") {
+			return err
+		}
+		parsed, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.ImportsOnly)
+		if err != nil {
+			return err
+		}
+		f(path.Dir(name), name, "")
+		for _, i := range parsed.Imports {
+			f(path.Dir(name), name, strings.Trim(i.Path.Value, `"`))
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func row(pkg string) (string, bool) {
+	for _, r := range []string{pkg, path.Join(path.Dir(pkg), "*"), path.Join(path.Dir(path.Dir(pkg)), "*", "*")} {
+		if _, ok := may[r]; ok {
+			return r, true
+		}
+	}
+	return "", false
+}
+
+func TestImports(t *testing.T) {
+	used := map[string]bool{}
+	imports(t, func(pkg, file, imported string) {
+		r, ok := row(pkg)
+		if !ok {
+			t.Errorf("%s has no row in the table", pkg)
+			return
+		}
+		used[r] = true
+		allowed := may[r]
+		ours, isOurs := strings.CutPrefix(imported, module)
+		switch {
+		case imported == "":
+		case isOurs:
+			if !within(ours, strings.Fields(allowed.ours)) {
+				t.Errorf("%s must not import %s: %s", file, imported, allowed.why)
+			}
+		case !strings.Contains(strings.Split(imported, "/")[0], "."): // the standard library
+		case allowed.others == "*":
+		case allowed.others == "x" && strings.HasPrefix(imported, "golang.org/x/"):
+		default:
+			t.Errorf("%s must not import %s: %s", file, imported, allowed.why)
+		}
+		for prefix, o := range only {
+			if (imported == prefix || strings.HasSuffix(prefix, "/") && strings.HasPrefix(imported, prefix)) && pkg != o.importer {
+				t.Errorf("%s must not import %s, only %s may: %s", file, imported, o.importer, o.why)
+			}
+		}
+	})
+	for r := range may {
+		if !used[r] {
+			t.Errorf("the row %s fits no package", r)
+		}
+	}
+}
+
+// within reports whether the package is one of, or lies below one of, the allowed ones.
+func within(pkg string, allowed []string) bool {
+	for _, a := range allowed {
+		if a == "*" || pkg == a || (a == "internal" || a == "connectors/outlook") && strings.HasPrefix(pkg, a+"/") {
+			return true
+		}
+	}
+	return false
+}
+
+// TestProviderNames keeps providers out of what must not know them.
+func TestProviderNames(t *testing.T) {
+	for _, pkg := range []string{"engine", "store", "schedule", "serve"} {
+		files, err := fs.Glob(os.DirFS(pkg), "*.go")
+		if err != nil || len(files) == 0 {
+			t.Fatal(pkg, len(files), err)
+		}
+		for _, name := range files {
+			if strings.HasSuffix(name, "_test.go") {
+				continue
+			}
+			b, err := os.ReadFile(path.Join(pkg, name))
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, provider := range []string{"google", "outlook", "coordinator", "microsoft", "graph", "zoom", "teams", "webex"} {
+				if strings.Contains(strings.ToLower(string(b)), `"`+provider) {
+					t.Errorf("%s/%s names %s", pkg, name, provider)
+				}
+			}
+		}
+	}
+}
+
+// TestFileSizes: a file of over 600 lines has a second noun in it.
+func TestFileSizes(t *testing.T) {
+	imports(t, func(_, file, imported string) {
+		if imported != "" || strings.HasPrefix(file, "store/db/") {
+			return
+		}
+		b, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n := strings.Count(string(b), "\n"); n > 600 {
+			t.Errorf("%s has %d lines", file, n)
+		}
+	})
+}

@@ -1,0 +1,92 @@
+// Command syncd reads a company's calendars and says which meetings are to be recorded.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	_ "time/tzdata" // zone names work on machines that have no zones
+
+	"github.com/alecthomas/kong"
+)
+
+// The exit statuses, for scripts.
+const (
+	exitOK     = 0
+	exitFailed = 1 // something of the input, or of the set-up, is wrong; what was right has been done
+	exitUsage  = 2 // arguments, configuration or policy can't be used; nothing has been done
+)
+
+// cli is the command line.
+type cli struct {
+	Run     runCommand     `cmd:"" help:"Read calendars, decide and deliver recording schedules, until SIGINT or SIGTERM."`
+	Explain explainCommand `cmd:"" help:"Say why a meeting is recorded or not, from what the daemon has stored."`
+	Check   checkCommand   `cmd:"" help:"Try the configuration: read the policy, ask each connection for its calendars and pull one. Stores nothing."`
+	Decide  decideCommand  `cmd:"" help:"Decide events given as JSON Lines. Needs no network and no store."`
+	Links   linksCommand   `cmd:"" help:"Find the conference links in texts given as JSON Lines. Needs no network."`
+	Version versionCommand `cmd:"" help:"Print the version."`
+}
+
+// streams are what a command reads and writes.
+type streams struct {
+	in       io.Reader
+	out, err io.Writer
+}
+
+// usageError is an error that makes the command useless: exit status 2.
+type usageError struct{ error }
+
+func (e usageError) Unwrap() error { return e.error }
+
+// errPartly says that everything has been said already, and that not all went well: exit status 1.
+var errPartly = errors.New("not all went well")
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	code := run(ctx, os.Args[1:], streams{os.Stdin, os.Stdout, os.Stderr})
+	stop()
+	os.Exit(code)
+}
+
+// run is main without the process, and returns the exit status.
+func run(ctx context.Context, args []string, s streams) int {
+	var c cli
+	exited := -1
+	parser, err := kong.New(&c, kong.Name("syncd"),
+		kong.Description("Reads a company's calendars and says which meetings are to be recorded, and why."),
+		kong.Writers(s.out, s.err), kong.Exit(func(code int) { exited = code }),
+		kong.UsageOnError(), kong.BindTo(ctx, (*context.Context)(nil)), kong.Bind(s))
+	if err != nil {
+		fmt.Fprintln(s.err, "syncd:", err)
+		return exitUsage
+	}
+	if len(args) == 0 {
+		args = []string{"--help"}
+	}
+	k, err := parser.Parse(args)
+	if exited >= 0 { // help has been printed
+		return exited
+	}
+	if err != nil {
+		fmt.Fprintf(s.err, "syncd: %v (see syncd --help)\n", err)
+		return exitUsage
+	}
+	err = k.Run()
+	var usage usageError
+	switch {
+	case err == nil:
+		return exitOK
+	case errors.Is(err, errPartly):
+		return exitFailed
+	case errors.As(err, &usage):
+		fmt.Fprintln(s.err, err)
+		return exitUsage
+	}
+	fmt.Fprintln(s.err, "syncd:", err)
+	return exitFailed
+}

@@ -1,0 +1,183 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"example.com/syncd/config"
+	"example.com/syncd/connectors"
+	"example.com/syncd/connectors/replay"
+	"example.com/syncd/deliver"
+	"example.com/syncd/eligibility"
+	"example.com/syncd/engine"
+	"example.com/syncd/schedule"
+	"example.com/syncd/serve"
+	"example.com/syncd/store"
+)
+
+// configFlag is shared by the commands that work with a daemon's configuration.
+type configFlag struct {
+	Config string `default:"syncd.yaml" help:"The configuration file (${default})." placeholder:"FILE"`
+}
+
+func (f configFlag) load() (*config.Config, error) {
+	c, err := config.Load(f.Config, drivers)
+	if err != nil {
+		return nil, usageError{err}
+	}
+	return c, nil
+}
+
+// runCommand is the daemon.
+type runCommand struct {
+	configFlag
+	Once bool `help:"End after the first full pass."`
+	JSON bool `help:"Print JSON Lines instead of tables."`
+}
+
+func (c *runCommand) Run(ctx context.Context, s streams) error {
+	cfg, err := c.load()
+	if err != nil {
+		return err
+	}
+	log := slog.New(slog.NewTextHandler(s.err, nil))
+	now := clock(cfg)
+	rules, err := loadRules(cfg)
+	if err != nil {
+		return usageError{err}
+	}
+	connections, err := connect(cfg, log, now)
+	if err != nil {
+		return usageError{err}
+	}
+	st, err := store.Open(ctx, cfg.Store)
+	if err != nil {
+		return err
+	}
+	var sinks []schedule.Sink
+	if cfg.Deliver.File != "" {
+		sinks = append(sinks, deliver.NewFile(cfg.Deliver.File))
+	}
+	e, err := engine.New(engine.Config{
+		Store: st, Connections: connections, Rules: rules, Sinks: sinks,
+		Past: time.Duration(cfg.Horizon.Past), Future: time.Duration(cfg.Horizon.Future), Poll: time.Duration(cfg.Poll), Now: now, Log: log,
+	})
+	if err == nil {
+		err = c.work(ctx, s, cfg, e, st, log)
+	}
+	return errors.Join(err, st.Close())
+}
+
+// work passes once, or for as long as ctx lasts, and serves meanwhile.
+func (c *runCommand) work(ctx context.Context, s streams, cfg *config.Config, e *engine.Engine, st *store.Store, log *slog.Logger) error {
+	if err := e.Start(ctx); err != nil {
+		return err
+	}
+	r := reporter{reader: st, out: s.out, json: c.JSON, now: e.Now, zone: time.Local, revisions: map[string]int{}}
+	if c.Once {
+		if err := e.Pass(ctx); err != nil {
+			return err
+		}
+		return r.report(ctx)
+	}
+	g, ctx := errgroup.WithContext(ctx)
+	if cfg.Serve.Listen != "off" {
+		l, err := net.Listen("tcp", cfg.Serve.Listen)
+		if err != nil {
+			return fmt.Errorf("serve.listen %s: %w; choose another address, or \"off\"", cfg.Serve.Listen, err)
+		}
+		token, err := readToken(cfg.Serve.TokenFile)
+		if err != nil {
+			return errors.Join(err, l.Close())
+		}
+		h := serve.Handler(serve.Config{Reader: st, Health: e.Health, Token: token, Late: late(e.Poll), Now: e.Now, Log: log})
+		log.Info("serving", "address", "http://"+l.Addr().String(), "api", map[bool]string{true: "open to the token", false: "closed: no serve.token_file"}[token != ""])
+		g.Go(func() error { return serve.Serve(ctx, l, h) })
+	}
+	g.Go(func() error { return e.Run(ctx, r.report) })
+	return g.Wait()
+}
+
+// late is when a daemon that polls this often counts as stuck.
+func late(poll time.Duration) time.Duration { return max(3*poll, 5*time.Minute) }
+
+func readToken(file string) (string, error) {
+	if file == "" {
+		return "", nil
+	}
+	b, err := os.ReadFile(file)
+	if err != nil {
+		return "", fmt.Errorf("serve.token_file: %w", err)
+	}
+	token := strings.TrimSpace(string(b))
+	if token == "" {
+		return "", fmt.Errorf("serve.token_file: %s is empty; write a long random word into it, or leave the setting out", file)
+	}
+	return token, nil
+}
+
+// clock is the daemon's time: the real one, or one that starts when the recorded tenants were recorded.
+func clock(cfg *config.Config) func() time.Time {
+	if cfg.Clock.IsZero() {
+		return time.Now
+	}
+	began := time.Now()
+	return func() time.Time { return cfg.Clock.Add(time.Since(began)) }
+}
+
+func loadRules(cfg *config.Config) (engine.Rules, error) {
+	signals, err := readSignals(cfg.Signals)
+	if err != nil {
+		return engine.Rules{}, err
+	}
+	return engine.Rules{
+		Policy: cfg.Policy, Directory: eligibility.NewDirectory(cfg.Policy.Directory.Members), Signals: signals,
+	}, nil
+}
+
+// connect opens every connection of the configuration. No provider is asked for anything yet.
+func connect(cfg *config.Config, log *slog.Logger, now func() time.Time) ([]engine.Connection, error) {
+	var connections []engine.Connection
+	var errs []error
+	for _, c := range cfg.Connections {
+		env := connectors.Env{
+			Account: c.Name, Now: now, HTTP: network(), Log: log.With("connection", c.Driver.Name+":"+c.Name),
+			ReadFile: func(name string) ([]byte, error) { return os.ReadFile(cfg.Resolve(name)) },
+			OpenDir:  func(name string) fs.FS { return os.DirFS(cfg.Resolve(name)) },
+		}
+		if c.Tape != "" {
+			tape, err := replay.Open(c.Tape)
+			if err != nil {
+				errs = append(errs, fmt.Errorf("%s:%d: tape: %w", filepath.Base(cfg.Path), c.Line, err))
+				continue
+			}
+			env.HTTP, env.Replayed = tape, true
+		}
+		conn, err := c.Config.Open(env)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("%s:%d: connection %s: %w", filepath.Base(cfg.Path), c.Line, c.Name, err))
+			continue
+		}
+		connections = append(connections, engine.Connection{Driver: c.Driver.Name, Account: c.Name, Connector: conn})
+	}
+	return connections, errors.Join(errs...)
+}
+
+// network is the innermost transport of a connection that is not replayed.
+func network() http.RoundTripper {
+	t := http.DefaultTransport.(*http.Transport).Clone()
+	t.ResponseHeaderTimeout = 60 * time.Second
+	t.MaxIdleConnsPerHost = engine.Parallel
+	return t
+}

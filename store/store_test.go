@@ -1,0 +1,419 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"example.com/syncd/calendar"
+	"example.com/syncd/connectors"
+	"example.com/syncd/connectors/conntest"
+	"example.com/syncd/eligibility"
+	"example.com/syncd/engine"
+	"example.com/syncd/schedule"
+)
+
+var now = conntest.Now
+
+var ana = calendar.Source{
+	ID: calendar.NewSourceID("google", "acme.com", "ana@acme.com"), Driver: "google", Account: "acme.com",
+	Calendar: "ana@acme.com", Primary: true,
+}
+
+func open(t *testing.T) *Store {
+	t.Helper()
+	s, err := Open(t.Context(), filepath.Join(t.TempDir(), "syncd.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	if err := s.PutSources(t.Context(), []calendar.Source{ana}); err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func event(ref string, hours int) calendar.Event {
+	return calendar.Event{
+		Ref: calendar.Ref(ref), UID: "u" + ref, Title: "Meeting " + ref, Status: calendar.StatusConfirmed,
+		Start: calendar.At(now.Add(time.Duration(hours) * time.Hour)), End: calendar.At(now.Add(time.Duration(hours+1) * time.Hour)),
+	}.Distil(calendar.Reading{})
+}
+
+// copies are ana's copies as the store has them.
+func copies(t *testing.T, s *Store) map[calendar.Ref]calendar.Event {
+	t.Helper()
+	rows, err := s.sql.QueryContext(t.Context(), "SELECT DISTINCT meeting FROM copies WHERE source = $1", string(ana.ID))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var keys []calendar.Key
+	for rows.Next() {
+		var k calendar.Key
+		if err := rows.Scan(&k); err != nil {
+			t.Fatal(err)
+		}
+		keys = append(keys, k)
+	}
+	if err := errors.Join(rows.Err(), rows.Close()); err != nil {
+		t.Fatal(err)
+	}
+	all := map[calendar.Ref]calendar.Event{}
+	for _, k := range keys {
+		m, err := s.Meeting(t.Context(), k)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, c := range m.Copies {
+			all[c.Ref] = c.Event
+		}
+	}
+	return all
+}
+
+func cursor(t *testing.T, s *Store) connectors.Cursor {
+	t.Helper()
+	sources, err := s.Sources(t.Context())
+	if err != nil || len(sources) != 1 {
+		t.Fatal(len(sources), err)
+	}
+	return sources[0].Cursor
+}
+
+// TestApplyIsTheLedger applies random pages to the store and to the reference, and compares.
+func TestApplyIsTheLedger(t *testing.T) {
+	s := open(t)
+	for seed := range uint64(40) {
+		r := rand.New(rand.NewPCG(seed, 0))
+		src := ana
+		src.Calendar = fmt.Sprintf("user%d@acme.com", seed)
+		src.ID = calendar.NewSourceID("google", "acme.com", src.Calendar)
+		if err := s.PutSources(t.Context(), []calendar.Source{src}); err != nil {
+			t.Fatal(err)
+		}
+		l := conntest.NewLedger()
+		listing := false
+		for step := range 30 {
+			p := connectors.Page{Next: connectors.Cursor(fmt.Sprint("c", step))}
+			if listing || r.IntN(3) == 0 {
+				p.Full, p.First = true, !listing || r.IntN(5) == 0
+				p.Last = r.IntN(2) == 0
+				listing = !p.Last
+				p.Listed = calendar.Window{Start: now, End: now.Add(time.Duration(5+r.IntN(30)) * time.Hour)}
+			}
+			for range 1 + r.IntN(4) {
+				p.Events = append(p.Events, event(fmt.Sprint(r.IntN(9)), r.IntN(40)-5))
+			}
+			if !p.Full && r.IntN(2) == 0 {
+				p.Gone = append(p.Gone, calendar.Ref(fmt.Sprint(r.IntN(9))))
+			}
+			held, err := s.Apply(t.Context(), src.ID, l.Cursor, "r", p, now)
+			if err != nil || held {
+				t.Fatalf("seed %d step %d: held %v, %v", seed, step, held, err)
+			}
+			l.Apply(p)
+			got := map[calendar.Ref]calendar.Event{}
+			for ref := range 9 {
+				m, err := s.Meeting(t.Context(), calendar.Key("u"+fmt.Sprint(ref)))
+				if err != nil {
+					t.Fatal(err)
+				}
+				for _, c := range m.Copies {
+					if c.Source.ID == src.ID {
+						got[c.Ref] = c.Event
+					}
+				}
+			}
+			if diff := cmp.Diff(l.Copies, got); diff != "" {
+				t.Fatalf("seed %d step %d, page %+v (-reference +store):\n%s", seed, step, p, diff)
+			}
+		}
+	}
+}
+
+func TestApplyStale(t *testing.T) {
+	s := open(t)
+	page := connectors.Page{Events: []calendar.Event{event("1", 1)}, Next: "a"}
+	if _, err := s.Apply(t.Context(), ana.ID, "", "r", page, now); err != nil {
+		t.Fatal(err)
+	}
+	page.Events, page.Next = []calendar.Event{event("2", 1)}, "b"
+	if _, err := s.Apply(t.Context(), ana.ID, "", "r", page, now); !errors.Is(err, engine.ErrStale) {
+		t.Errorf("a page behind a cursor that was moved on: got %v, want ErrStale", err)
+	}
+	if got := copies(t, s); len(got) != 1 || cursor(t, s) != "a" {
+		t.Errorf("the stale page left its traces: %d copies, cursor %q", len(got), cursor(t, s))
+	}
+}
+
+func TestApplyIsOneTransaction(t *testing.T) {
+	s := open(t)
+	whole := event("1", 1)
+	body := event("2", 1)
+	body.Description = "the agenda"
+	_, err := s.Apply(t.Context(), ana.ID, "", "r", connectors.Page{Events: []calendar.Event{whole, body}, Next: "a"}, now)
+	if err == nil || !strings.Contains(err.Error(), "bodies are never stored") {
+		t.Errorf("an event with its body: got %v, want it refused", err)
+	}
+	if got := copies(t, s); len(got) != 0 || cursor(t, s) != "" {
+		t.Errorf("half a page was stored: %d copies, cursor %q", len(got), cursor(t, s))
+	}
+	if keys, err := s.Undecided(t.Context(), 10); err != nil || len(keys) != 0 {
+		t.Errorf("half a page marked %v, %v", keys, err)
+	}
+}
+
+func TestEmptyListingIsHeld(t *testing.T) {
+	s := open(t)
+	window := calendar.Window{Start: now, End: now.Add(48 * time.Hour)}
+	full := func(next connectors.Cursor, events ...calendar.Event) connectors.Page {
+		return connectors.Page{Events: events, Next: next, First: true, Full: true, Last: true, Listed: window}
+	}
+	for i, step := range []struct {
+		about  string
+		page   connectors.Page
+		held   bool
+		copies int
+	}{
+		{"a calendar with three", full("a", event("1", 1), event("2", 2), event("3", 3)), false, 3},
+		{"suddenly empty", full("b"), true, 3},
+		{"no, it was not", full("c", event("1", 1), event("2", 2), event("3", 3)), false, 3},
+		{"empty again", full("d"), true, 3},
+		{"and a second listing agrees", full("e"), false, 0},
+		{"two events are no reason to doubt", full("f", event("1", 1), event("2", 2)), false, 2},
+		{"they were cancelled", full("g"), false, 0},
+	} {
+		held, err := s.Apply(t.Context(), ana.ID, cursor(t, s), "r", step.page, now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := len(copies(t, s)); held != step.held || got != step.copies {
+			t.Errorf("step %d, %s: held %v with %d copies, want %v with %d", i, step.about, held, got, step.held, step.copies)
+		}
+		if held && cursor(t, s) != "" {
+			t.Errorf("step %d: a held source goes on from %q, not with a new listing", i, cursor(t, s))
+		}
+	}
+}
+
+func TestUnchangedIsNotDecidedAgain(t *testing.T) {
+	s := open(t)
+	page := connectors.Page{Events: []calendar.Event{event("1", 1), event("2", 2)}, Next: "a"}
+	if _, err := s.Apply(t.Context(), ana.ID, "", "r", page, now); err != nil {
+		t.Fatal(err)
+	}
+	decideAll(t, s)
+	page.Events[1].Title, page.Next = "renamed", "b"
+	if _, err := s.Apply(t.Context(), ana.ID, "a", "r", page, now); err != nil {
+		t.Fatal(err)
+	}
+	keys, err := s.Undecided(t.Context(), 10)
+	if diff := cmp.Diff([]calendar.Key{"u2"}, keys); err != nil || diff != "" {
+		t.Errorf("one of two changed (-want +got), %v:\n%s", err, diff)
+	}
+	if err := s.MarkUndecided(t.Context(), now); err != nil {
+		t.Fatal(err)
+	}
+	if keys, err := s.Undecided(t.Context(), 10); err != nil || len(keys) != 2 {
+		t.Errorf("all meetings are to be decided: got %v, %v", keys, err)
+	}
+	if err := s.MarkUndecided(t.Context(), now); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func decideAll(t *testing.T, s *Store) {
+	t.Helper()
+	keys, err := s.Undecided(t.Context(), 100)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, k := range keys {
+		if err := s.Decide(t.Context(), k, func(engine.Tx) error { return nil }); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func decision(key, id string) engine.Decision {
+	return engine.Decision{DecidedAt: now, Decision: eligibility.Decision{
+		Meeting: calendar.Key(key), Record: true, Provider: "zoom", MeetingID: id, CallKeys: []string{"k" + id}, Title: "T " + key,
+		Start: now.Add(time.Hour), End: now.Add(2 * time.Hour), Checks: []eligibility.Check{{Rule: "confirmed", Status: eligibility.Pass}},
+	}}
+}
+
+// step decides and schedules as the engine does.
+func step(d engine.Decision) func(engine.Tx) error {
+	return func(tx engine.Tx) error {
+		if err := tx.PutDecision(d); err != nil {
+			return err
+		}
+		decisions, schedules, err := tx.Neighbours()
+		if err != nil {
+			return err
+		}
+		for _, s := range schedule.Plan(schedules, decisions, now) {
+			if err := tx.PutSchedule(s, now); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+}
+
+func TestDecideIsOneTransaction(t *testing.T) {
+	s := open(t)
+	broken := errors.New("the process dies here")
+	err := s.Decide(t.Context(), "a", func(tx engine.Tx) error {
+		if err := step(decision("a", "1"))(tx); err != nil {
+			return err
+		}
+		return broken
+	})
+	if !errors.Is(err, broken) {
+		t.Fatal(err)
+	}
+	decisions, err1 := s.Decisions(t.Context())
+	schedules, err2 := s.Schedules(t.Context(), time.Time{})
+	outbox, err3 := s.Outbox(t.Context(), 10)
+	if err := errors.Join(err1, err2, err3); err != nil {
+		t.Fatal(err)
+	}
+	if len(decisions)+len(schedules)+len(outbox) != 0 {
+		t.Errorf("a broken step left %d decisions, %d schedules, %d deliveries", len(decisions), len(schedules), len(outbox))
+	}
+}
+
+func TestNeighbours(t *testing.T) {
+	s := open(t)
+	for _, d := range []engine.Decision{decision("a", "1"), decision("b", "1"), decision("c", "2"), decision("far", "9")} {
+		if err := s.Decide(t.Context(), d.Meeting, step(d)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	// c joins the call of a and b; its old schedule must come along.
+	var keys []calendar.Key
+	var ids int
+	err := s.Decide(t.Context(), "c", func(tx engine.Tx) error {
+		if err := tx.PutDecision(decision("c", "1")); err != nil {
+			return err
+		}
+		decisions, schedules, err := tx.Neighbours()
+		for _, d := range decisions {
+			keys = append(keys, d.Meeting)
+		}
+		ids = len(schedules)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]calendar.Key{"c", "a", "b"}, keys); diff != "" || ids != 2 {
+		t.Errorf("neighbours: %d schedules, want 2; meetings (-want +got):\n%s", ids, diff)
+	}
+}
+
+func TestOutbox(t *testing.T) {
+	s := open(t)
+	ctx := t.Context()
+	moved := decision("a", "1")
+	moved.End = moved.End.Add(time.Hour)
+	for _, d := range []engine.Decision{decision("a", "1"), moved} {
+		if err := s.Decide(ctx, "a", step(d)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	outbox, err := s.Outbox(ctx, 10)
+	if err != nil || len(outbox) != 2 || outbox[0].Schedule.Revision != 1 || outbox[1].Schedule.Revision != 2 {
+		t.Fatalf("the outbox has %+v, %v; want revisions 1 and 2", outbox, err)
+	}
+	if err := s.Delivered(ctx, outbox[0].Seq, "the recorder is down", now); err != nil {
+		t.Fatal(err)
+	}
+	if again, err := s.Outbox(ctx, 10); err != nil || len(again) != 2 || again[0].Attempts != 1 {
+		t.Errorf("a failed delivery left the outbox: %+v, %v", again, err)
+	}
+	for _, d := range outbox {
+		if err := s.Delivered(ctx, d.Seq, "", now); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if rest, err := s.Outbox(ctx, 10); err != nil || len(rest) != 0 {
+		t.Errorf("delivered, and still there: %+v, %v", rest, err)
+	}
+	// Another process that planned from revision 1 must not write revision 2 over revision 2.
+	err = s.Decide(ctx, "a", func(tx engine.Tx) error { return tx.PutSchedule(outbox[1].Schedule, now) })
+	if !errors.Is(err, engine.ErrStale) {
+		t.Errorf("a revision that exists: got %v, want ErrStale", err)
+	}
+}
+
+func TestReopen(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "sub", "we ird?#%.db")
+	for range 2 {
+		s, err := Open(t.Context(), file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := s.PutSources(t.Context(), []calendar.Source{ana}); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	info, err := os.Stat(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if info.Mode().Perm() != 0o600 {
+		t.Errorf("the file is open to others: %v", info.Mode())
+	}
+}
+
+func TestDamagedFile(t *testing.T) {
+	dir := t.TempDir()
+	text := filepath.Join(dir, "text.db")
+	if err := os.WriteFile(text, []byte(strings.Repeat("this is no database\n", 500)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	torn := filepath.Join(dir, "torn.db")
+	s, err := Open(t.Context(), torn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	b, err := os.ReadFile(torn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(torn, b[:len(b)/2], 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range []string{text, torn} {
+		before, _ := os.ReadFile(file)
+		if s, err := Open(context.Background(), file); err == nil {
+			s.Close()
+			t.Errorf("%s was opened", filepath.Base(file))
+		} else if !strings.Contains(err.Error(), "is damaged") || !strings.Contains(err.Error(), file) {
+			t.Errorf("%s: the message does not name the file and what to do: %v", filepath.Base(file), err)
+		}
+		if after, _ := os.ReadFile(file); string(after) != string(before) {
+			t.Errorf("%s was changed", filepath.Base(file))
+		}
+	}
+}
