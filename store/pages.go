@@ -33,25 +33,6 @@ func (s *Store) PutSources(ctx context.Context, sources []calendar.Source) error
 	})
 }
 
-// Sources are all sources, by id.
-func (s *Store) Sources(ctx context.Context) ([]engine.SourceState, error) {
-	rows, err := s.reading().Sources(ctx)
-	if err != nil {
-		return nil, err
-	}
-	states := make([]engine.SourceState, len(rows))
-	for i, r := range rows {
-		states[i] = engine.SourceState{
-			Source: toSource(r), Cursor: connectors.Cursor(r.Cursor), Reading: r.Reading, Held: r.Held,
-			PullReport: engine.PullReport{
-				PulledAt: fromMS(r.PulledAt), NextAt: fromMS(r.NextAt), Failures: int(r.Failures),
-				Error: r.Error, Refused: r.NoAccess,
-			},
-		}
-	}
-	return states, nil
-}
-
 // Report notes what a pull came to.
 func (s *Store) Report(ctx context.Context, src calendar.SourceID, r engine.PullReport) error {
 	return db.New(s.sql).ReportPull(ctx, db.ReportPullParams{
@@ -66,9 +47,6 @@ func (s *Store) Apply(ctx context.Context, src calendar.SourceID, from connector
 		row, err := q.Source(ctx, string(src))
 		if err != nil {
 			return fmt.Errorf("read source %s: %w", src, err)
-		}
-		if row.Cursor != string(from) {
-			return engine.ErrStale
 		}
 		a := applying{ctx: ctx, q: q, src: src, listing: row.Listing, now: now}
 		if p.First {

@@ -5,20 +5,40 @@ import (
 	"time"
 
 	"example.com/syncd/calendar"
+	"example.com/syncd/connectors"
 	"example.com/syncd/engine"
 	"example.com/syncd/schedule"
 	"example.com/syncd/store/db"
 )
 
+// Sources are all sources, by id.
+func (r *Reader) Sources(ctx context.Context) ([]engine.SourceState, error) {
+	rows, err := r.reading().Sources(ctx)
+	if err != nil {
+		return nil, err
+	}
+	states := make([]engine.SourceState, len(rows))
+	for i, row := range rows {
+		states[i] = engine.SourceState{
+			Source: toSource(row), Cursor: connectors.Cursor(row.Cursor), Reading: row.Reading, Held: row.Held,
+			PullReport: engine.PullReport{
+				PulledAt: fromMS(row.PulledAt), NextAt: fromMS(row.NextAt), Failures: int(row.Failures),
+				Error: row.Error, Refused: row.NoAccess,
+			},
+		}
+	}
+	return states, nil
+}
+
 // Schedules are those that end after t, by start.
-func (s *Store) Schedules(ctx context.Context, t time.Time) ([]schedule.Schedule, error) {
-	rows, err := s.reading().Schedules(ctx, ms(t))
+func (r *Reader) Schedules(ctx context.Context, t time.Time) ([]schedule.Schedule, error) {
+	rows, err := r.reading().Schedules(ctx, ms(t))
 	return toSchedules(rows, err)
 }
 
 // SchedulesOf are those that name the meeting, or once did.
-func (s *Store) SchedulesOf(ctx context.Context, k calendar.Key) ([]schedule.Schedule, error) {
-	rows, err := s.reading().SchedulesOfMeeting(ctx, string(k))
+func (r *Reader) SchedulesOf(ctx context.Context, k calendar.Key) ([]schedule.Schedule, error) {
+	rows, err := r.reading().SchedulesOfMeeting(ctx, string(k))
 	return toSchedules(rows, err)
 }
 
@@ -27,8 +47,8 @@ func toSchedules(rows []db.Schedule, err error) ([]schedule.Schedule, error) {
 		return nil, err
 	}
 	schedules := make([]schedule.Schedule, len(rows))
-	for i, r := range rows {
-		if schedules[i], err = toSchedule(r.Data); err != nil {
+	for i, row := range rows {
+		if schedules[i], err = toSchedule(row.Data); err != nil {
 			return nil, err
 		}
 	}
@@ -36,14 +56,14 @@ func toSchedules(rows []db.Schedule, err error) ([]schedule.Schedule, error) {
 }
 
 // DecisionsAfter are at most n decisions written after seq.
-func (s *Store) DecisionsAfter(ctx context.Context, seq int64, n int) ([]engine.Decision, error) {
-	rows, err := s.reading().DecisionsAfter(ctx, db.DecisionsAfterParams{After: seq, Most: int32(n)})
+func (r *Reader) DecisionsAfter(ctx context.Context, seq int64, n int) ([]engine.Decision, error) {
+	rows, err := r.reading().DecisionsAfter(ctx, db.DecisionsAfterParams{After: seq, Most: int32(n)})
 	return toDecisions(rows, err)
 }
 
 // Decisions are all decisions, by start.
-func (s *Store) Decisions(ctx context.Context) ([]engine.Decision, error) {
-	rows, err := s.reading().Decisions(ctx)
+func (r *Reader) Decisions(ctx context.Context) ([]engine.Decision, error) {
+	rows, err := r.reading().Decisions(ctx)
 	return toDecisions(rows, err)
 }
 
@@ -52,8 +72,8 @@ func toDecisions(rows []db.Decision, err error) ([]engine.Decision, error) {
 		return nil, err
 	}
 	decisions := make([]engine.Decision, len(rows))
-	for i, r := range rows {
-		if decisions[i], err = toDecision(r); err != nil {
+	for i, row := range rows {
+		if decisions[i], err = toDecision(row); err != nil {
 			return nil, err
 		}
 	}
@@ -61,6 +81,6 @@ func toDecisions(rows []db.Decision, err error) ([]engine.Decision, error) {
 }
 
 // Meeting has all copies of the meeting.
-func (s *Store) Meeting(ctx context.Context, k calendar.Key) (calendar.Meeting, error) {
-	return meeting(ctx, s.reading(), k)
+func (r *Reader) Meeting(ctx context.Context, k calendar.Key) (calendar.Meeting, error) {
+	return meeting(ctx, r.reading(), k)
 }

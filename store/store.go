@@ -15,6 +15,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/gofrs/flock"
 	"github.com/pressly/goose/v3"
 	_ "modernc.org/sqlite" // the driver "sqlite"
 
@@ -28,39 +29,74 @@ var migrations embed.FS
 
 // A Store is an engine.Store and an engine.Reader in one SQLite file.
 type Store struct {
+	Reader
 	sql  *sql.DB
-	read *sql.DB // readers do not wait for the writer (WAL)
+	lock *flock.Flock
 }
+
+// A Reader is an engine.Reader of a file that a daemon may be working on. It does not wait for it (WAL).
+type Reader struct{ read *sql.DB }
 
 var (
 	_ engine.Store  = (*Store)(nil)
-	_ engine.Reader = (*Store)(nil)
+	_ engine.Reader = (*Reader)(nil)
 )
 
 // Open opens the file, makes it and its folder if there is none, and brings its tables up to date.
-// The write-ahead log is synced at each commit: what was stored survives a power loss.
+// The write-ahead log is synced at each commit: what was stored survives a power loss. A second daemon
+// on the same file is refused.
 func Open(ctx context.Context, file string) (*Store, error) {
 	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
 		return nil, fmt.Errorf("store %s: make its folder: %w", file, err)
 	}
-	// The file holds people's names and meetings' links: nobody else's business.
-	f, err := os.OpenFile(file, os.O_RDWR|os.O_CREATE, 0o600)
-	if err != nil {
-		return nil, fmt.Errorf("store %s: %w", file, err)
+	lock := flock.New(file+".lock", flock.SetPermissions(0o600))
+	if ok, err := lock.TryLock(); err != nil {
+		return nil, fmt.Errorf("store %s: lock it: %w", file, err)
+	} else if !ok {
+		return nil, fmt.Errorf("store %s: another syncd is working on it; stop that one, or give this one a store of its own", file)
 	}
-	f.Close()
-	s := &Store{}
-	if s.sql, err = sql.Open("sqlite", dsn(file, "_txlock=immediate")); err != nil {
-		return nil, fmt.Errorf("store %s: %w", file, err)
-	}
-	s.sql.SetMaxOpenConns(1) // one writer: no busy database
-	if s.read, err = sql.Open("sqlite", dsn(file, "mode=ro")); err != nil {
-		return nil, errors.Join(fmt.Errorf("store %s: %w", file, err), s.sql.Close())
-	}
-	if err := s.check(ctx); err != nil {
+	s := &Store{lock: lock}
+	if err := s.open(ctx, file); err != nil {
 		return nil, errors.Join(fmt.Errorf("store %s: %w", file, err), s.Close())
 	}
 	return s, nil
+}
+
+func (s *Store) open(ctx context.Context, file string) error {
+	// The file holds people's names and meetings' links: nobody else's business.
+	f, err := os.OpenFile(file, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return err
+	}
+	if err := f.Close(); err != nil {
+		return err
+	}
+	if s.sql, err = sql.Open("sqlite", dsn(file, "_txlock=immediate")); err != nil {
+		return err
+	}
+	s.sql.SetMaxOpenConns(1) // one writer: no busy database
+	if s.read, err = sql.Open("sqlite", dsn(file, "mode=ro")); err != nil {
+		return err
+	}
+	if err := sound(ctx, s.sql); err != nil {
+		return err
+	}
+	return migrate(ctx, s.sql)
+}
+
+// OpenReader opens a file that exists, to read it alone.
+func OpenReader(ctx context.Context, file string) (*Reader, error) {
+	if _, err := os.Stat(file); err != nil {
+		return nil, fmt.Errorf("store: %w", err)
+	}
+	read, err := sql.Open("sqlite", dsn(file, "mode=ro"))
+	if err == nil {
+		err = sound(ctx, read)
+	}
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("store %s: %w", file, err), read.Close())
+	}
+	return &Reader{read}, nil
 }
 
 func dsn(file, option string) string {
@@ -69,21 +105,25 @@ func dsn(file, option string) string {
 	return "file:" + path + "?_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=busy_timeout(10000)&_pragma=foreign_keys(1)&" + option
 }
 
-// check finds a damaged file before anything is done, and migrates a sound one.
-func (s *Store) check(ctx context.Context) error {
+// sound finds a damaged file before anything is done.
+func sound(ctx context.Context, d *sql.DB) error {
 	const remedy = "is damaged: restore it from a backup, or move it away and let syncd read the calendars anew (schedules then get new deliveries)"
 	var verdict string
-	if err := s.sql.QueryRowContext(ctx, "PRAGMA quick_check(1)").Scan(&verdict); err != nil {
+	if err := d.QueryRowContext(ctx, "PRAGMA quick_check(1)").Scan(&verdict); err != nil {
 		return fmt.Errorf("%s (%w)", remedy, err)
 	}
 	if verdict != "ok" {
 		return fmt.Errorf("%s (%s)", remedy, verdict)
 	}
+	return nil
+}
+
+func migrate(ctx context.Context, d *sql.DB) error {
 	files, err := fs.Sub(migrations, "migrations")
 	if err != nil {
 		return err
 	}
-	m, err := goose.NewProvider(goose.DialectSQLite3, s.sql, files)
+	m, err := goose.NewProvider(goose.DialectSQLite3, d, files)
 	if err != nil {
 		return fmt.Errorf("read the migrations: %w", err)
 	}
@@ -98,8 +138,19 @@ func (s *Store) check(ctx context.Context) error {
 	return nil
 }
 
+// Close closes the file and lets others work on it.
+func (s *Store) Close() error {
+	var errs []error
+	for _, d := range []*sql.DB{s.read, s.sql} {
+		if d != nil {
+			errs = append(errs, d.Close())
+		}
+	}
+	return errors.Join(append(errs, s.lock.Unlock())...)
+}
+
 // Close closes the file.
-func (s *Store) Close() error { return errors.Join(s.read.Close(), s.sql.Close()) }
+func (r *Reader) Close() error { return r.read.Close() }
 
 // within runs f in one transaction.
 func (s *Store) within(ctx context.Context, f func(*db.Queries) error) error {
@@ -121,7 +172,7 @@ func ignoreDone(err error) error {
 	return err
 }
 
-func (s *Store) reading() *db.Queries { return db.New(s.read) }
+func (r *Reader) reading() *db.Queries { return db.New(r.read) }
 
 // ms is t in Unix milliseconds; 0 stands for an unknown time.
 func ms(t time.Time) int64 {

@@ -113,11 +113,14 @@ func TestApplyIsTheLedger(t *testing.T) {
 				listing = !p.Last
 				p.Listed = calendar.Window{Start: now, End: now.Add(time.Duration(5+r.IntN(30)) * time.Hour)}
 			}
+			if p.Full { // else the listing may end empty, and be held
+				p.Events = append(p.Events, event("0", 1))
+			}
 			for range 1 + r.IntN(4) {
-				p.Events = append(p.Events, event(fmt.Sprint(r.IntN(9)), r.IntN(40)-5))
+				p.Events = append(p.Events, event(fmt.Sprint(1+r.IntN(9)), r.IntN(40)-5))
 			}
 			if !p.Full && r.IntN(2) == 0 {
-				p.Gone = append(p.Gone, calendar.Ref(fmt.Sprint(r.IntN(9))))
+				p.Gone = append(p.Gone, calendar.Ref(fmt.Sprint(1+r.IntN(9))))
 			}
 			held, err := s.Apply(t.Context(), src.ID, l.Cursor, "r", p, now)
 			if err != nil || held {
@@ -125,7 +128,7 @@ func TestApplyIsTheLedger(t *testing.T) {
 			}
 			l.Apply(p)
 			got := map[calendar.Ref]calendar.Event{}
-			for ref := range 9 {
+			for ref := range 10 {
 				m, err := s.Meeting(t.Context(), calendar.Key("u"+fmt.Sprint(ref)))
 				if err != nil {
 					t.Fatal(err)
@@ -415,5 +418,33 @@ func TestDamagedFile(t *testing.T) {
 		if after, _ := os.ReadFile(file); string(after) != string(before) {
 			t.Errorf("%s was changed", filepath.Base(file))
 		}
+	}
+}
+
+func TestOneDaemon(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "syncd.db")
+	s, err := Open(t.Context(), file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Open(t.Context(), file); err == nil || !strings.Contains(err.Error(), "another syncd") {
+		t.Errorf("a second daemon on the file: got %v", err)
+	}
+	r, err := OpenReader(t.Context(), file)
+	if err != nil {
+		t.Fatalf("a reader beside the daemon: %v", err)
+	}
+	if _, err := r.Decisions(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if err := errors.Join(r.Close(), s.Close()); err != nil {
+		t.Fatal(err)
+	}
+	s, err = Open(t.Context(), file)
+	if err != nil {
+		t.Fatalf("after the first has stopped: %v", err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
 	}
 }

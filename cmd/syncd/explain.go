@@ -41,7 +41,7 @@ func (c *explainCommand) Run(ctx context.Context, s streams) error {
 	if _, err := os.Stat(cfg.Store); errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("there is no store at %s yet; let \"syncd run --config %s\" read the calendars first", cfg.Store, c.Config)
 	}
-	st, err := store.Open(ctx, cfg.Store)
+	st, err := store.OpenReader(ctx, cfg.Store)
 	if err != nil {
 		return err
 	}

@@ -1,0 +1,131 @@
+package serve
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"example.com/syncd/calendar"
+	"example.com/syncd/eligibility"
+	"example.com/syncd/engine"
+	"example.com/syncd/schedule"
+)
+
+var now = time.Date(2026, 11, 23, 8, 0, 0, 0, time.UTC)
+
+// shelf is a store's read side.
+type shelf struct {
+	engine.Reader
+	err error
+}
+
+func (s shelf) Schedules(context.Context, time.Time) ([]schedule.Schedule, error) {
+	return []schedule.Schedule{{ID: "rec_1", Revision: 2, State: schedule.Updated, JoinURL: "https://zoom.us/j/1?pwd=a&b=c"}}, s.err
+}
+func (s shelf) Decisions(context.Context) ([]engine.Decision, error) {
+	return []engine.Decision{{Decision: eligibility.Decision{Meeting: "u1", Title: "Globex"}, DecidedAt: now}}, s.err
+}
+func (s shelf) Sources(context.Context) ([]engine.SourceState, error) {
+	return []engine.SourceState{{
+		Source: calendar.Source{ID: "google:acme.com/ana@acme.com", Calendar: "ana@acme.com"}, Cursor: "secret-cursor",
+		PullReport: engine.PullReport{PulledAt: now, Error: "refused", Refused: true},
+	}}, s.err
+}
+
+func handler(s shelf, token string, passed time.Time) http.Handler {
+	return Handler(Config{
+		Reader: s, Token: token, Late: time.Minute, Now: func() time.Time { return now }, Log: slog.New(slog.DiscardHandler),
+		Health: func() engine.Health { return engine.Health{PassedAt: passed} },
+	})
+}
+
+func get(h http.Handler, path, authorization string) *httptest.ResponseRecorder {
+	r := httptest.NewRequest("GET", path, nil)
+	if authorization != "" {
+		r.Header.Set("Authorization", authorization)
+	}
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, r)
+	return w
+}
+
+func TestHandler(t *testing.T) {
+	for _, c := range []struct {
+		name, path, authorization string
+		token                     string
+		shelf                     shelf
+		passed                    time.Time
+		status                    int
+		has                       string
+	}{
+		{"alive", "/livez", "", "", shelf{}, time.Time{}, 200, "ok"},
+		{"before the first pass", "/readyz", "", "", shelf{}, time.Time{}, 503, "first pass"},
+		{"ready", "/readyz", "", "", shelf{}, now.Add(-time.Second), 200, "ok"},
+		{"stuck", "/readyz", "", "", shelf{}, now.Add(-time.Hour), 503, "2026-11-23T07:00:00Z"},
+		{"without a token", "/api/v1/schedules", "", "t", shelf{}, now, 401, "Bearer TOKEN"},
+		{"with another token", "/api/v1/schedules", "Bearer x", "t", shelf{}, now, 401, "Bearer TOKEN"},
+		{"with the token as a password", "/api/v1/schedules", "Basic t", "t", shelf{}, now, 401, "Bearer TOKEN"},
+		{"no token is set", "/api/v1/schedules", "Bearer ", "", shelf{}, now, 403, "serve.token_file"},
+		{"schedules", "/api/v1/schedules", "Bearer t", "t", shelf{}, now, 200, `"id":"rec_1","revision":2`},
+		{"in lower case", "/api/v1/schedules", "bearer t", "t", shelf{}, now, 200, `"id":"rec_1"`},
+		{"meetings", "/api/v1/meetings", "Bearer t", "t", shelf{}, now, 200, `"title":"Globex"`},
+		{"sources", "/api/v1/sources", "Bearer t", "t", shelf{}, now, 200, `"refused":true`},
+		{"the store fails", "/api/v1/meetings", "Bearer t", "t", shelf{err: errors.New("disk of acme")}, now, 500, "could not be read"},
+		{"elsewhere", "/admin", "Bearer t", "t", shelf{}, now, 404, "/api/v1/schedules"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			w := get(handler(c.shelf, c.token, c.passed), c.path, c.authorization)
+			if w.Code != c.status || !strings.Contains(w.Body.String(), c.has) {
+				t.Errorf("got %d %s, want %d with %q", w.Code, w.Body, c.status, c.has)
+			}
+			for _, secret := range []string{"secret-cursor", "disk of acme"} {
+				if strings.Contains(w.Body.String(), secret) {
+					t.Errorf("%q goes out: %s", secret, w.Body)
+				}
+			}
+			if c.status >= 400 {
+				if got := w.Header().Get("Content-Type"); got != "application/problem+json" {
+					t.Errorf("an error is of type %s", got)
+				}
+			} else if strings.HasPrefix(c.path, "/api/") && !json.Valid(w.Body.Bytes()) {
+				t.Errorf("no JSON: %s", w.Body)
+			}
+			if w.Header().Get("Cache-Control") != "no-store" || w.Header().Get("X-Content-Type-Options") != "nosniff" {
+				t.Errorf("headers: %v", w.Header())
+			}
+		})
+	}
+}
+
+func TestServeStops(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	done := make(chan error)
+	go func() { done <- Serve(ctx, l, handler(shelf{}, "", now)) }()
+	resp, err := http.Get("http://" + l.Addr().String() + "/livez")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if b, err := io.ReadAll(resp.Body); string(b) != "ok\n" || err != nil {
+		t.Errorf("got %q, %v", b, err)
+	}
+	resp.Body.Close()
+	stop()
+	if err := <-done; err != nil {
+		t.Errorf("stopped with %v", err)
+	}
+	if _, err := net.Dial("tcp", l.Addr().String()); err == nil {
+		t.Error("it still listens")
+	}
+}
