@@ -1,0 +1,140 @@
+package eligibility
+
+import (
+	"cmp"
+	"net/url"
+	"strings"
+
+	"example.com/syncd/linkparse"
+)
+
+// A consentLink is a consent-enabled link, taken apart: https://HOST/COMPANY/USER[/MEETING]?provider=P.
+type consentLink struct {
+	linkparse.Link
+	company  string
+	kind     string // ConsentStatic without a MEETING segment, else ConsentDynamic
+	provider string // "" if the link does not say
+}
+
+// parseConsent takes a link apart and reports whether it is a consent link of a host of the policy.
+func (f *facts) parseConsent(l linkparse.Link) (consentLink, bool) {
+	if l.Provider != linkparse.Consent {
+		return consentLink{}, false
+	}
+	u, err := url.Parse(l.URL)
+	if err != nil || !hostListed(u.Hostname(), f.policy.Consent.LinkHosts) {
+		return consentLink{}, false
+	}
+	segments := strings.Split(strings.Trim(u.Path, "/"), "/")
+	c := consentLink{Link: l, company: segments[0], kind: ConsentStatic, provider: fold(u.Query().Get("provider"))}
+	if len(segments) > 2 {
+		c.kind = ConsentDynamic
+	}
+	if _, known := captureMethods[c.provider]; !known {
+		c.provider = ""
+	}
+	return c, true
+}
+
+func hostListed(host string, hosts []string) bool {
+	for _, h := range hosts {
+		if fold(h) == fold(host) {
+			return true
+		}
+	}
+	return false
+}
+
+// findConsent takes the first consent link of the copies that count, and the owner's profile.
+func (f *facts) findConsent() {
+	for _, l := range f.links {
+		if c, ok := f.parseConsent(l); ok {
+			f.consent = &c
+			break
+		}
+	}
+	if f.owner != nil {
+		f.profile = f.policy.Consent.Profiles[cmp.Or(f.owner.ConsentProfile, defaultProfile)]
+	}
+}
+
+// defaultProfile is the consent profile of members who have none.
+const defaultProfile = "default"
+
+// needsConsent is the answer of a consent rule that does not apply, and whether that is so.
+func (f *facts) needsConsent(link bool) (Status, string, bool) {
+	switch {
+	case f.owner == nil:
+		return NotApplicable, "nobody owns the recording, so no consent profile applies", false
+	case !f.profile.Enforce:
+		return NotApplicable, "", false
+	case link && f.consent == nil:
+		return NotApplicable, "there is no consent link", false
+	}
+	return "", "", true
+}
+
+func checkConsentLink(f *facts) (Status, string) {
+	if s, why, ok := f.needsConsent(false); !ok {
+		return s, why
+	}
+	if f.consent == nil {
+		return Fail, "consent is enforced for " + f.owner.Email + ", and the invite has no consent link"
+	}
+	return Pass, ""
+}
+
+func checkConsentLinkType(f *facts) (Status, string) {
+	if s, why, ok := f.needsConsent(true); !ok {
+		return s, why
+	}
+	want := f.profile.Links[cmp.Or(f.consent.provider, f.provider)]
+	if want != "" && want != f.consent.kind {
+		return Fail, "the consent link is " + f.consent.kind + ", and the profile of " + f.owner.Email + " wants a " + want + " one"
+	}
+	return Pass, ""
+}
+
+// checkConsentBypass looks at every copy, counting or not: who has a bare link joins without consenting.
+func checkConsentBypass(f *facts) (Status, string) {
+	if s, why, ok := f.needsConsent(true); !ok {
+		return s, why
+	}
+	for _, c := range f.meeting.Copies {
+		for _, l := range c.Found(f.policy.linkOptions()).Links {
+			if l.URL != f.consent.URL {
+				return Fail, "a " + l.Provider + " link stands beside the consent link, in the " + cmp.Or(l.Where, "text") + " on the calendar " + c.Source.Calendar
+			}
+		}
+	}
+	return Pass, ""
+}
+
+func checkConsentCompany(f *facts) (Status, string) {
+	if s, why, ok := f.needsConsent(true); !ok {
+		return s, why
+	}
+	if company := cmp.Or(f.policy.Consent.Company, f.policy.Company.Name); fold(f.consent.company) != fold(company) {
+		return Fail, "the consent link is of the company " + f.consent.company + ", not of " + company
+	}
+	return Pass, ""
+}
+
+func checkConsentOptOut(f *facts) (Status, string) {
+	if s, why, ok := f.needsConsent(true); !ok {
+		return s, why
+	}
+	first := ""
+	for _, s := range f.signals {
+		if s.Signal != SignalOptOut || !f.concerns(s) || f.lead.Start.Time.IsZero() || !s.At.Before(f.lead.Start.Time) {
+			continue
+		}
+		if first == "" || fold(s.Email) < first {
+			first = fold(s.Email)
+		}
+	}
+	if first != "" {
+		return Fail, first + " chose to join and not to be recorded"
+	}
+	return Pass, ""
+}

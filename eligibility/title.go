@@ -1,0 +1,63 @@
+package eligibility
+
+import (
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"golang.org/x/text/cases"
+	"golang.org/x/text/unicode/norm"
+)
+
+// words brings a title or a keyword to the form in which they are compared: NFKC, Unicode's untailored
+// case folding, words parted by one space. A word is a run of letters, digits and marks.
+func words(s string) string {
+	s = norm.NFKC.String(cases.Fold().String(norm.NFKC.String(s)))
+	var b strings.Builder
+	for _, r := range s {
+		if inWord(r) {
+			b.WriteRune(r)
+		} else if b.Len() > 0 && !strings.HasSuffix(b.String(), " ") {
+			b.WriteByte(' ')
+		}
+	}
+	return strings.TrimSuffix(b.String(), " ")
+}
+
+func inWord(r rune) bool { return unicode.In(r, unicode.L, unicode.M, unicode.N) }
+
+// unspaced are the scripts that put no spaces between words. Katakana's and Hiragana's long mark is
+// of both, and common to Unicode.
+var unspaced = []*unicode.RangeTable{
+	unicode.Han, unicode.Hiragana, unicode.Katakana, unicode.Thai, unicode.Lao, unicode.Khmer, unicode.Myanmar,
+	{R16: []unicode.Range16{{Lo: 0x30fc, Hi: 0x30fc, Stride: 1}}},
+}
+
+// hasKeyword reports whether the keyword stands in the title as whole words; both come from words.
+// Where a script has no word spaces, it stands anywhere.
+func hasKeyword(title, keyword string) bool {
+	if keyword == "" {
+		return false
+	}
+	first, _ := utf8.DecodeRuneInString(keyword)
+	last, _ := utf8.DecodeLastRuneInString(keyword)
+	for from := 0; ; {
+		i := strings.Index(title[from:], keyword)
+		if i < 0 {
+			return false
+		}
+		i += from
+		before, _ := utf8.DecodeLastRuneInString(title[:i])
+		after, _ := utf8.DecodeRuneInString(title[i+len(keyword):])
+		if !(i > 0 && joined(before, first)) && !(i+len(keyword) < len(title) && joined(last, after)) {
+			return true
+		}
+		_, size := utf8.DecodeRuneInString(title[i:])
+		from = i + size
+	}
+}
+
+// joined reports whether two neighbouring runes are of one word.
+func joined(a, b rune) bool {
+	return inWord(a) && inWord(b) && !unicode.In(a, unspaced...) && !unicode.In(b, unspaced...)
+}
