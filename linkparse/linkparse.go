@@ -63,4 +63,8 @@ type Found struct {
 
 // Find returns every conference link in fields, the best first: fields in the order given, and within
 // a field in the order of the text, what is quoted from earlier mails last.
-func Find(o Options, fields ...Field) Found { return Found{} }
+//
+// One meeting is one link: the one that stands first, in the variant that has the token for guests.
+// A Teams invitation's short and long link are one, too. Of text, HTML and URLs nothing else is
+// assumed than that they may be hostile.
+func Find(o Options, fields ...Field) Found { return find(o, fields...).found() }

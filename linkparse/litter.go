@@ -1,0 +1,133 @@
+package linkparse
+
+import "strings"
+
+// tidy undoes what transports left in a text.
+func tidy(s string) string {
+	s = dropInvisible(s)
+	if strings.Contains(s, `\/`) { // JSON's
+		s = strings.ReplaceAll(s, `\/`, "/")
+	}
+	return unfold(unquotePrintable(s))
+}
+
+// dropInvisible takes out the characters that have no width: Proofpoint's alert mails put them between
+// letters, editors around links. Soft hyphens and marks of direction are among them.
+func dropInvisible(s string) string {
+	i := 0
+	for i < len(s) && invisible(s, i) == 0 {
+		i++
+	}
+	if i == len(s) {
+		return s
+	}
+	var b strings.Builder
+	b.Grow(len(s))
+	from := 0
+	for i < len(s) {
+		n := invisible(s, i)
+		if n == 0 {
+			i++
+			continue
+		}
+		b.WriteString(s[from:i])
+		i += n
+		from = i
+	}
+	b.WriteString(s[from:])
+	return b.String()
+}
+
+// invisible is the length of the invisible character at i, or 0.
+func invisible(s string, i int) int {
+	if s[i] < 0xc2 {
+		return 0
+	}
+	switch {
+	case s[i] == 0xc2 && i+1 < len(s) && s[i+1] == 0xad: // U+00AD
+		return 2
+	case i+2 >= len(s):
+		return 0
+	case s[i] == 0xe2 && s[i+1] == 0x80: // U+200B–200F, U+202A–202E
+		if c := s[i+2]; c >= 0x8b && c <= 0x8f || c >= 0xaa && c <= 0xae {
+			return 3
+		}
+	case s[i] == 0xe2 && s[i+1] == 0x81: // U+2060, U+2066–2069
+		if c := s[i+2]; c == 0xa0 || c >= 0xa6 && c <= 0xa9 {
+			return 3
+		}
+	case s[i] == 0xef && s[i+1] == 0xbb && s[i+2] == 0xbf: // U+FEFF
+		return 3
+	}
+	return 0
+}
+
+// unquotePrintable decodes a text that is quoted-printable as a whole: soft line breaks or "=3D" are in
+// it, and no "=" that could be anything else. One "=3D" alone proves nothing: a password may begin
+// with 3D.
+func unquotePrintable(s string) string {
+	if !strings.Contains(s, "=3D") && !strings.Contains(s, "=\n") && !strings.Contains(s, "=\r\n") {
+		return s
+	}
+	var b strings.Builder
+	escapes, breaks := 0, 0
+	rest := s
+	for {
+		before, after, ok := strings.Cut(rest, "=")
+		b.WriteString(before)
+		if !ok {
+			break
+		}
+		switch {
+		case strings.HasPrefix(after, "\n"):
+			breaks++
+			rest = after[1:]
+		case strings.HasPrefix(after, "\r\n"):
+			breaks++
+			rest = after[2:]
+		case len(after) >= 2 && isUpperHex(after[0]) && isUpperHex(after[1]):
+			escapes++
+			b.WriteByte(unhex(after[0])<<4 | unhex(after[1]))
+			rest = after[2:]
+		default:
+			return s
+		}
+	}
+	if breaks == 0 && escapes < 2 {
+		return s
+	}
+	return b.String()
+}
+
+func isUpperHex(c byte) bool { return isDigit(c) || c >= 'A' && c <= 'F' }
+
+// unfold joins the lines of an iCalendar text that nobody unfolded (RFC 5545, 3.1): all lines that
+// a blank continues are full, and none is longer. Anything less would glue a paragraph's indented
+// next line to a meeting's number and so make another number.
+func unfold(s string) string {
+	if !strings.Contains(s, "\n ") && !strings.Contains(s, "\n\t") {
+		return s
+	}
+	const shortest, longest = 72, 76 // 75, but some count the CR, and no character is cut in two
+	var b strings.Builder
+	length, ending := 0, ""
+	for line := range strings.Lines(s) {
+		text := strings.TrimRight(line, "\r\n")
+		if len(text) > longest {
+			return s
+		}
+		more := length > 0 && text != "" && (text[0] == ' ' || text[0] == '\t')
+		if more && length < shortest {
+			return s
+		}
+		length = len(text)
+		if more {
+			text = text[1:]
+		} else {
+			b.WriteString(ending)
+		}
+		b.WriteString(text)
+		ending = line[len(strings.TrimRight(line, "\r\n")):]
+	}
+	return b.String() + ending
+}
