@@ -25,7 +25,7 @@ func (e *Engine) decideAll(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("read the sources: %w", err)
 	}
-	live := live(sources)
+	live, liveOnce := live(sources, false), live(sources, true)
 	if !maps.Equal(live, e.decidedWith) {
 		// Whether a member is recordable hangs on it, in any meeting.
 		if err := e.Store.MarkUndecided(ctx, e.Now()); err != nil {
@@ -33,16 +33,17 @@ func (e *Engine) decideAll(ctx context.Context) error {
 		}
 		e.decidedWith = live
 	}
-	directory := e.Rules.Directory.WithAccess(func(addresses []string) bool {
-		return slices.ContainsFunc(addresses, func(a string) bool { return live[strings.ToLower(a)] })
-	})
+	directories := directories{
+		now:   e.Rules.Directory.WithAccess(reads(live)),
+		whole: e.Rules.Directory.WithAccess(reads(liveOnce)),
+	}
 	for {
 		keys, err := e.Store.Undecided(ctx, batch)
 		if err != nil {
 			return fmt.Errorf("read the undecided meetings: %w", err)
 		}
 		for _, k := range keys {
-			err := e.Store.Decide(ctx, k, func(tx Tx) error { return e.decide(tx, k, directory, e.Now()) })
+			err := e.Store.Decide(ctx, k, func(tx Tx) error { return e.decide(tx, k, directories, e.Now()) })
 			if errors.Is(err, ErrStale) {
 				continue // another process decides this call; the meeting is still marked
 			}
@@ -56,19 +57,30 @@ func (e *Engine) decideAll(ctx context.Context) error {
 	}
 }
 
-// live are the calendars, by address, that a connection has read and may still read.
-func live(sources []SourceState) map[string]bool {
+// directories are the company's members, with what can be read now, and with what could be read if no
+// access had been lost.
+type directories struct{ now, whole *eligibility.Directory }
+
+// live are the calendars, by address, that a connection has read and may still read; with the lost
+// ones, those too that it may not read any more.
+func live(sources []SourceState, withLost bool) map[string]bool {
 	live := map[string]bool{}
 	for _, s := range sources {
-		if !s.Refused && !s.PulledAt.IsZero() {
+		if (withLost || !s.Refused) && !s.PulledAt.IsZero() {
 			live[strings.ToLower(s.Calendar)] = true
 		}
 	}
 	return live
 }
 
+func reads(live map[string]bool) eligibility.Access {
+	return func(addresses []string) bool {
+		return slices.ContainsFunc(addresses, func(a string) bool { return live[strings.ToLower(a)] })
+	}
+}
+
 // decide is one step: decision, schedules and outbox change together or not at all.
-func (e *Engine) decide(tx Tx, k calendar.Key, directory *eligibility.Directory, now time.Time) error {
+func (e *Engine) decide(tx Tx, k calendar.Key, d directories, now time.Time) error {
 	m, err := tx.Meeting()
 	if err != nil {
 		return err
@@ -78,7 +90,10 @@ func (e *Engine) decide(tx Tx, k calendar.Key, directory *eligibility.Directory,
 	if err != nil {
 		return err
 	}
-	next := Decision{Decision: eligibility.Decide(m, e.Rules.Policy, directory, e.Rules.Signals), DecidedAt: now}
+	next := Decision{Decision: eligibility.Decide(m, e.Rules.Policy, d.now, e.Rules.Signals), DecidedAt: now}
+	if !next.Record {
+		next.Held = e.held(m, d.whole)
+	}
 	if len(m.Copies) == 0 {
 		if !known {
 			return nil
@@ -86,7 +101,7 @@ func (e *Engine) decide(tx Tx, k calendar.Key, directory *eligibility.Directory,
 		// No calendar shows it any more. What it was stays, for whoever asks why it is not recorded.
 		next.Title, next.Start, next.End = prev.Title, prev.Start, prev.End
 	}
-	if known && sameDecision(prev.Decision, next.Decision) {
+	if known && sameDecision(prev.Decision, next.Decision) && sameHeld(prev.Held, next.Held) {
 		return nil
 	}
 	if err := tx.PutDecision(next); err != nil {
@@ -102,6 +117,23 @@ func (e *Engine) decide(tx Tx, k calendar.Key, directory *eligibility.Directory,
 		}
 	}
 	return nil
+}
+
+// held is the decision to record m that would stand if no access had been lost, or nil. What a lost
+// access hides may be as it was, so nothing is cancelled because of it.
+func (e *Engine) held(m calendar.Meeting, whole *eligibility.Directory) *eligibility.Decision {
+	m.Copies = slices.Clone(m.Copies)
+	for i := range m.Copies {
+		m.Copies[i].Source.NoAccess = false
+	}
+	if d := eligibility.Decide(m, e.Rules.Policy, whole, e.Rules.Signals); d.Record {
+		return &d
+	}
+	return nil
+}
+
+func sameHeld(a, b *eligibility.Decision) bool {
+	return a == nil && b == nil || a != nil && b != nil && sameDecision(*a, *b)
 }
 
 // sameDecision compares what is stored of two decisions.

@@ -356,6 +356,9 @@ func TestRefusedDeletesNothing(t *testing.T) {
 			if sources[0].Error == "" || sources[0].Failures != 1 || !sources[0].NextAt.After(d.now) {
 				t.Errorf("%v: the source does not say so: %+v", refusal, sources[0].PullReport)
 			}
+			if live := d.sink.live(d.now); len(live) != 1 {
+				t.Errorf("%v: the recording was taken back: %v", refusal, live)
+			}
 			all, _ := st.Decisions(t.Context())
 			refused := errors.Is(refusal, connectors.ErrAccess) || errors.Is(refusal, connectors.ErrSource)
 			if all[0].Record == refused {
@@ -366,7 +369,15 @@ func TestRefusedDeletesNothing(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		d.tn.fault = nil
+		// A rule that protects somebody counts all the same.
+		d.policy.Exclude.Domains = []string{"globex.com"}
+		if err := d.passes(1); err != nil {
+			t.Fatal(err)
+		}
+		if live := d.sink.live(d.now); len(live) != 0 {
+			t.Errorf("%v: recorded in spite of an exclusion: %v", refusal, live)
+		}
+		d.policy.Exclude.Domains, d.tn.fault = nil, nil
 		if err := d.passes(1); err != nil {
 			t.Fatal(err)
 		}

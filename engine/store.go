@@ -83,8 +83,19 @@ type PullReport struct {
 // A Decision is a decision as stored.
 type Decision struct {
 	eligibility.Decision
+	// Held is what goes on being recorded although the decision says no: it says so only because the
+	// access to calendars was lost. Nil otherwise.
+	Held      *eligibility.Decision
 	DecidedAt time.Time
 	Seq       int64 // grows with every write of a decision, over all meetings
+}
+
+// Planned is the decision that schedules are made of.
+func (d Decision) Planned() eligibility.Decision {
+	if d.Held != nil {
+		return *d.Held
+	}
+	return d.Decision
 }
 
 // A Delivery is a schedule on its way to the sinks.

@@ -97,6 +97,13 @@ func toDecision(r db.Decision) (engine.Decision, error) {
 	if r.CallKeys != "" {
 		d.CallKeys = strings.Split(r.CallKeys, "\n")
 	}
+	if r.Held != "" {
+		d.Held = &eligibility.Decision{}
+		if err := json.Unmarshal([]byte(r.Held), d.Held); err != nil {
+			return d, fmt.Errorf("held decision of %s: %w", r.Meeting, err)
+		}
+		d.Held.Title, d.Held.MeetingID, d.Held.CallKeys = d.Title, d.MeetingID, d.CallKeys
+	}
 	return d, nil
 }
 
@@ -105,13 +112,19 @@ func (t *tx) PutDecision(d engine.Decision) error {
 	if err != nil {
 		return err
 	}
+	var held []byte
+	if d.Held != nil {
+		if held, err = json.Marshal(d.Held); err != nil {
+			return err
+		}
+	}
 	seq, err := t.q.Next(t.ctx, "decisions")
 	if err != nil {
 		return fmt.Errorf("count the decision: %w", err)
 	}
 	err = t.q.PutDecision(t.ctx, db.PutDecisionParams{
 		Meeting: string(t.key), Seq: seq, Record: d.Record, Title: d.Title, StartAt: ms(d.Start), EndAt: ms(d.End),
-		DecidedAt: ms(d.DecidedAt), MeetingID: d.MeetingID, CallKeys: strings.Join(d.CallKeys, "\n"), Data: string(data),
+		DecidedAt: ms(d.DecidedAt), MeetingID: d.MeetingID, CallKeys: strings.Join(d.CallKeys, "\n"), Data: string(data), Held: string(held),
 	})
 	if err != nil {
 		return fmt.Errorf("store the decision: %w", err)
@@ -119,7 +132,7 @@ func (t *tx) PutDecision(d engine.Decision) error {
 	if err := t.q.DropCalls(t.ctx, string(t.key)); err != nil {
 		return fmt.Errorf("store its calls: %w", err)
 	}
-	for _, call := range schedule.CallKeys(d.Decision) {
+	for _, call := range schedule.CallKeys(d.Planned()) {
 		if err := t.q.PutCall(t.ctx, db.PutCallParams{Call: call, Meeting: string(t.key)}); err != nil {
 			return fmt.Errorf("store its calls: %w", err)
 		}
@@ -142,7 +155,7 @@ func (t *tx) Neighbours() ([]eligibility.Decision, []schedule.Schedule, error) {
 			if err != nil {
 				return nil, nil, err
 			}
-			decisions = append(decisions, d.Decision)
+			decisions = append(decisions, d.Planned())
 		}
 		next, err := t.q.SameCalls(t.ctx, queue[0])
 		if err != nil {

@@ -73,13 +73,13 @@ SELECT meeting FROM undecided ORDER BY since, meeting LIMIT sqlc.arg(most);
 DELETE FROM undecided WHERE meeting = sqlc.arg(meeting);
 
 -- name: PutDecision :exec
-INSERT INTO decisions (meeting, seq, record, title, start_at, end_at, decided_at, meeting_id, call_keys, data)
+INSERT INTO decisions (meeting, seq, record, title, start_at, end_at, decided_at, meeting_id, call_keys, data, held)
 VALUES (sqlc.arg(meeting), sqlc.arg(seq), sqlc.arg(record), sqlc.arg(title), sqlc.arg(start_at), sqlc.arg(end_at),
-        sqlc.arg(decided_at), sqlc.arg(meeting_id), sqlc.arg(call_keys), sqlc.arg(data))
+        sqlc.arg(decided_at), sqlc.arg(meeting_id), sqlc.arg(call_keys), sqlc.arg(data), sqlc.arg(held))
 ON CONFLICT (meeting) DO UPDATE
 SET seq = excluded.seq, record = excluded.record, title = excluded.title, start_at = excluded.start_at,
     end_at = excluded.end_at, decided_at = excluded.decided_at, meeting_id = excluded.meeting_id,
-    call_keys = excluded.call_keys, data = excluded.data;
+    call_keys = excluded.call_keys, data = excluded.data, held = excluded.held;
 
 -- name: Decision :one
 SELECT * FROM decisions WHERE meeting = sqlc.arg(meeting);

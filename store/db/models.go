@@ -30,6 +30,7 @@ type Decision struct {
 	MeetingID string
 	CallKeys  string
 	Data      string
+	Held      string
 }
 
 type Outbox struct {

@@ -87,7 +87,7 @@ func (q *Queries) Copy(ctx context.Context, arg CopyParams) (Copy, error) {
 }
 
 const decision = `-- name: Decision :one
-SELECT meeting, seq, record, title, start_at, end_at, decided_at, meeting_id, call_keys, data FROM decisions WHERE meeting = $1
+SELECT meeting, seq, record, title, start_at, end_at, decided_at, meeting_id, call_keys, data, held FROM decisions WHERE meeting = $1
 `
 
 func (q *Queries) Decision(ctx context.Context, meeting string) (Decision, error) {
@@ -104,12 +104,13 @@ func (q *Queries) Decision(ctx context.Context, meeting string) (Decision, error
 		&i.MeetingID,
 		&i.CallKeys,
 		&i.Data,
+		&i.Held,
 	)
 	return i, err
 }
 
 const decisions = `-- name: Decisions :many
-SELECT meeting, seq, record, title, start_at, end_at, decided_at, meeting_id, call_keys, data FROM decisions ORDER BY start_at, meeting
+SELECT meeting, seq, record, title, start_at, end_at, decided_at, meeting_id, call_keys, data, held FROM decisions ORDER BY start_at, meeting
 `
 
 func (q *Queries) Decisions(ctx context.Context) ([]Decision, error) {
@@ -132,6 +133,7 @@ func (q *Queries) Decisions(ctx context.Context) ([]Decision, error) {
 			&i.MeetingID,
 			&i.CallKeys,
 			&i.Data,
+			&i.Held,
 		); err != nil {
 			return nil, err
 		}
@@ -147,7 +149,7 @@ func (q *Queries) Decisions(ctx context.Context) ([]Decision, error) {
 }
 
 const decisionsAfter = `-- name: DecisionsAfter :many
-SELECT meeting, seq, record, title, start_at, end_at, decided_at, meeting_id, call_keys, data FROM decisions WHERE seq > $1 ORDER BY seq LIMIT $2
+SELECT meeting, seq, record, title, start_at, end_at, decided_at, meeting_id, call_keys, data, held FROM decisions WHERE seq > $1 ORDER BY seq LIMIT $2
 `
 
 type DecisionsAfterParams struct {
@@ -175,6 +177,7 @@ func (q *Queries) DecisionsAfter(ctx context.Context, arg DecisionsAfterParams) 
 			&i.MeetingID,
 			&i.CallKeys,
 			&i.Data,
+			&i.Held,
 		); err != nil {
 			return nil, err
 		}
@@ -482,13 +485,13 @@ func (q *Queries) PutCopy(ctx context.Context, arg PutCopyParams) error {
 }
 
 const putDecision = `-- name: PutDecision :exec
-INSERT INTO decisions (meeting, seq, record, title, start_at, end_at, decided_at, meeting_id, call_keys, data)
+INSERT INTO decisions (meeting, seq, record, title, start_at, end_at, decided_at, meeting_id, call_keys, data, held)
 VALUES ($1, $2, $3, $4, $5, $6,
-        $7, $8, $9, $10)
+        $7, $8, $9, $10, $11)
 ON CONFLICT (meeting) DO UPDATE
 SET seq = excluded.seq, record = excluded.record, title = excluded.title, start_at = excluded.start_at,
     end_at = excluded.end_at, decided_at = excluded.decided_at, meeting_id = excluded.meeting_id,
-    call_keys = excluded.call_keys, data = excluded.data
+    call_keys = excluded.call_keys, data = excluded.data, held = excluded.held
 `
 
 type PutDecisionParams struct {
@@ -502,6 +505,7 @@ type PutDecisionParams struct {
 	MeetingID string
 	CallKeys  string
 	Data      string
+	Held      string
 }
 
 func (q *Queries) PutDecision(ctx context.Context, arg PutDecisionParams) error {
@@ -516,6 +520,7 @@ func (q *Queries) PutDecision(ctx context.Context, arg PutDecisionParams) error 
 		arg.MeetingID,
 		arg.CallKeys,
 		arg.Data,
+		arg.Held,
 	)
 	return err
 }

@@ -58,7 +58,9 @@ CREATE TABLE decisions (
     decided_at BIGINT  NOT NULL,
     meeting_id TEXT    NOT NULL,
     call_keys  TEXT    NOT NULL,
-    data       TEXT    NOT NULL
+    data       TEXT    NOT NULL,
+    -- What goes on being recorded although data says no, because the access to calendars was lost.
+    held       TEXT    NOT NULL
 );
 CREATE UNIQUE INDEX decisions_seq ON decisions (seq);
 
