@@ -1,0 +1,123 @@
+package google
+
+import (
+	"strings"
+	"time"
+
+	gcal "google.golang.org/api/calendar/v3"
+
+	"example.com/syncd/calendar"
+)
+
+// kinds are Google's event types in our words. Types that come up later are kept as they are.
+var kinds = map[string]string{
+	"": calendar.KindDefault, "default": calendar.KindDefault, "fromGmail": calendar.KindDefault,
+	"focusTime": calendar.KindFocus, "outOfOffice": calendar.KindOutOfOffice,
+	"workingLocation": calendar.KindWorkingLocation, "birthday": calendar.KindBirthday,
+}
+
+// responses are Google's answers in our words. Anything else is no answer.
+var responses = map[string]string{
+	"accepted": calendar.ResponseAccepted, "tentative": calendar.ResponseTentative, "declined": calendar.ResponseDeclined,
+}
+
+// convert is one event of Google's as ours. What can't be read of it stays unknown.
+func convert(e *gcal.Event) calendar.Event {
+	out := calendar.Event{
+		Ref: calendar.Ref(e.Id), UID: calendar.CanonicalUID(e.ICalUID), Title: e.Summary,
+		Kind: e.EventType, Status: e.Status, Visibility: e.Visibility,
+		Start: when(e.Start), End: when(e.End), Location: e.Location, Description: e.Description,
+		Conference: conference(e), Sequence: int(e.Sequence),
+	}
+	if kind, ok := kinds[e.EventType]; ok {
+		out.Kind = kind
+	}
+	if out.Status == "" {
+		out.Status = calendar.StatusConfirmed
+	}
+	if out.Visibility == "" {
+		out.Visibility = calendar.VisibilityDefault
+	}
+	if e.RecurringEventId != "" {
+		out.Original = when(e.OriginalStartTime)
+	}
+	if e.Start != nil {
+		out.TimeZone = e.Start.TimeZone
+	}
+	if e.Organizer != nil {
+		out.Organizer = calendar.Person{Email: e.Organizer.Email, Name: e.Organizer.DisplayName}
+	}
+	if e.Creator != nil {
+		out.Creator = calendar.Person{Email: e.Creator.Email, Name: e.Creator.DisplayName}
+	}
+	for _, a := range e.Attendees {
+		if a == nil {
+			continue
+		}
+		kind, response := calendar.AttendeePerson, calendar.ResponseNone
+		if a.Resource {
+			kind = calendar.AttendeeResource
+		}
+		if r, ok := responses[a.ResponseStatus]; ok {
+			response = r
+		}
+		out.Attendees = append(out.Attendees, calendar.Attendee{
+			Email: a.Email, Name: a.DisplayName, Kind: kind, Response: response, Optional: a.Optional,
+		})
+	}
+	if t, err := time.Parse(time.RFC3339, e.Updated); err == nil {
+		out.Updated = t.UTC()
+	}
+	return out
+}
+
+// when is a time with its offset, or a day, which Google gives without a zone.
+func when(t *gcal.EventDateTime) calendar.When {
+	if t == nil {
+		return calendar.When{}
+	}
+	if at, err := time.Parse(time.RFC3339, t.DateTime); err == nil {
+		return calendar.At(at)
+	}
+	if _, err := time.Parse(time.DateOnly, t.Date); err == nil {
+		return calendar.When{Day: t.Date}
+	}
+	return calendar.When{}
+}
+
+// conference is how to join, by the structured fields. Unknown solutions have entry points all the same.
+func conference(e *gcal.Event) []calendar.Conference {
+	var out []calendar.Conference
+	seen := map[string]bool{}
+	if e.ConferenceData != nil {
+		owner := addOnOwner(e.ConferenceData.Parameters)
+		for _, p := range e.ConferenceData.EntryPoints {
+			if p == nil || p.Uri == "" {
+				continue
+			}
+			seen[p.Uri] = true
+			c := calendar.Conference{Kind: p.EntryPointType, URL: strings.TrimSpace(p.Uri)}
+			if c.Kind == "video" {
+				c.Owner = owner
+			}
+			out = append(out, c)
+		}
+	}
+	if e.HangoutLink != "" && !seen[e.HangoutLink] {
+		out = append(out, calendar.Conference{Kind: "video", URL: e.HangoutLink})
+	}
+	return out
+}
+
+// addOnOwner is the user that made the meeting, where an add-on says so by address: Zoom's does, in
+// parameters.addOnParameters.parameters.creatorUserId.
+func addOnOwner(p *gcal.ConferenceParameters) string {
+	if p == nil || p.AddOnParameters == nil {
+		return ""
+	}
+	owner := p.AddOnParameters.Parameters["creatorUserId"]
+	if !strings.Contains(owner, "@") {
+		return ""
+	}
+	return owner
+}

@@ -1,0 +1,104 @@
+package google
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"golang.org/x/oauth2"
+	"google.golang.org/api/googleapi"
+
+	"example.com/syncd/connectors"
+	"example.com/syncd/internal/retry"
+)
+
+// tooMany are the reasons of a 403 that ask for patience (Calendar API guide, "Handle API errors").
+var tooMany = map[string]bool{"rateLimitExceeded": true, "userRateLimitExceeded": true, "quotaExceeded": true, "dailyLimitExceeded": true}
+
+// patience is how long to wait when Google asks for it without saying how long.
+var patience = map[string]time.Duration{"quotaExceeded": 30 * time.Minute, "dailyLimitExceeded": time.Hour}
+
+// remedies say what a person must do, by the reason of a 401 or 403.
+var remedies = map[string]string{
+	"insufficientPermissions": "authorize the scope SCOPE for the service account's client id (Admin console, Security, API controls, Domain-wide delegation)",
+	"accessNotConfigured":     "enable the API in the service account's Google Cloud project",
+	"notACalendarUser":        "the user has no Calendar; switch the service on for them, or leave them out",
+	"domainPolicy":            "the domain's administrators have switched the service off for the user",
+	"forbidden":               "the user may not read this calendar",
+	"authError":               "the credentials are not accepted; check the service account's key",
+}
+
+const askAdmin = "check the domain-wide delegation of the service account for the scope SCOPE"
+
+// reasonOf is the first reason in a body of Google's errors.
+func reasonOf(body []byte) string {
+	var e struct {
+		Error struct {
+			Errors []struct {
+				Reason string `json:"reason"`
+			} `json:"errors"`
+		} `json:"error"`
+	}
+	if json.Unmarshal(body, &e) != nil || len(e.Error.Errors) == 0 {
+		return ""
+	}
+	return e.Error.Errors[0].Reason
+}
+
+// explain turns what came back into the contract's errors, with what to do.
+func (c *connector) explain(err error, doing, scope string) error {
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return fmt.Errorf("google: %s: %w", doing, err)
+	}
+	var token *oauth2.RetrieveError
+	if errors.As(err, &token) {
+		return explainToken(token, doing, scope)
+	}
+	var api *googleapi.Error
+	if !errors.As(err, &api) {
+		return fmt.Errorf("google: %s: %w", doing, err)
+	}
+	reason := reasonOf([]byte(api.Body))
+	// The message is Google's and names no user; the body might.
+	says := fmt.Errorf("google: %s: %d %s %s", doing, api.Code, reason, api.Message)
+	switch {
+	case api.Code == http.StatusGone:
+		return fmt.Errorf("%w: %w", says, connectors.ErrCursor)
+	case api.Code == http.StatusTooManyRequests, api.Code == http.StatusServiceUnavailable, api.Code == http.StatusForbidden && tooMany[reason]:
+		after, ok := retry.After(&http.Response{Header: api.Header}, c.env.Now())
+		if !ok {
+			after = max(patience[reason], time.Minute)
+		}
+		return &connectors.ThrottledError{After: after, Err: says}
+	case api.Code == http.StatusUnauthorized, api.Code == http.StatusForbidden:
+		remedy := remedies[reason]
+		if remedy == "" {
+			remedy = askAdmin
+		}
+		return fmt.Errorf("%w; %s: %w", says, strings.ReplaceAll(remedy, "SCOPE", scope), connectors.ErrAccess)
+	case api.Code == http.StatusNotFound:
+		return fmt.Errorf("%w: %w", says, connectors.ErrSource)
+	}
+	return says
+}
+
+// explainToken is for a token that was refused: one user may be gone, or the whole company's
+// delegation.
+func explainToken(err *oauth2.RetrieveError, doing, scope string) error {
+	e := parseTokenError(err)
+	says := fmt.Errorf("google: %s: no token: %s %s", doing, e.Error, e.Description)
+	switch e.Error {
+	case "unauthorized_client", "access_denied":
+		return fmt.Errorf("%w; %s (Admin console, Security, API controls, Domain-wide delegation; it may take a day): %w",
+			says, strings.ReplaceAll(askAdmin, "SCOPE", scope), connectors.ErrAccess)
+	case "invalid_grant":
+		return fmt.Errorf("%w; the user does not exist or is suspended, the key was deleted, or this machine's clock is wrong: %w", says, connectors.ErrAccess)
+	case "invalid_client", "deleted_client", "invalid_scope":
+		return fmt.Errorf("%w; check service_account_file: %w", says, connectors.ErrAccess)
+	}
+	return says
+}

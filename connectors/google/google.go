@@ -1,0 +1,178 @@
+// Package google reads the calendars of a Google Workspace domain, through a service account with
+// domain-wide delegation.
+//
+// Google's sync token is used as a change detector: an idle look is one request with an empty answer.
+// When it tells of any change, the horizon is listed anew. The token's own changes are not applied:
+// touching an endless series puts every instance of it among them, deleting one leaves some out, and
+// instances that come into the horizon as time passes are never among them.
+package google
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"net/http"
+	"strings"
+	"sync"
+
+	"golang.org/x/oauth2"
+	admin "google.golang.org/api/admin/directory/v1"
+	gcal "google.golang.org/api/calendar/v3"
+	"google.golang.org/api/googleapi"
+	"google.golang.org/api/option"
+
+	"example.com/syncd/calendar"
+	"example.com/syncd/connectors"
+	"example.com/syncd/internal/retry"
+)
+
+// Driver is the connector's entry in the list of drivers.
+var Driver = connectors.Driver{
+	Name:   "google",
+	Doc:    "a Google Workspace domain, company-wide",
+	Config: func() connectors.Config { return &Config{} },
+}
+
+// Config is a connection's part of the configuration.
+type Config struct {
+	Domain string `yaml:"domain"` // "acme.com"
+	// ServiceAccountFile is the JSON key of a service account that the domain lets act for its users.
+	ServiceAccountFile string `yaml:"service_account_file"`
+	// Admin is the user as whom the roster is read; needs the right to read users.
+	Admin string   `yaml:"admin"`
+	Users []string `yaml:"users"` // instead of the roster
+
+	pageSize int64 // of listings; for tests
+}
+
+// Validate names every setting that is missing or wrong.
+func (c *Config) Validate() error {
+	var errs []error
+	if c.Domain == "" || strings.Contains(c.Domain, "@") {
+		errs = append(errs, errors.New(`domain is missing: name the Workspace domain, as "acme.com"`))
+	}
+	if c.Admin == "" && len(c.Users) == 0 {
+		errs = append(errs, errors.New("admin is missing: name the administrator as whom the users are listed, or list them in users"))
+	}
+	for _, u := range c.Users {
+		if !strings.Contains(u, "@") {
+			errs = append(errs, fmt.Errorf("users: %q is no email address", u))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// Open makes the connector. The key is read when it is needed first.
+func (c *Config) Open(env connectors.Env) (connectors.Connector, error) {
+	if c.ServiceAccountFile == "" && !env.Replayed {
+		return nil, errors.New("service_account_file is missing: name the JSON key of a service account with domain-wide delegation")
+	}
+	return &connector{cfg: *c, env: env, tokens: map[string]oauth2.TokenSource{}}, nil
+}
+
+type connector struct {
+	cfg Config
+	env connectors.Env
+
+	mu     sync.Mutex
+	tokens map[string]oauth2.TokenSource // credentials, by user and scope
+}
+
+var _ connectors.Connector = (*connector)(nil)
+
+// Sources are the primary calendars of the users, of the configured ones, or of everybody active in
+// the domain.
+func (c *connector) Sources(ctx context.Context, users []string) ([]calendar.Source, error) {
+	if len(users) == 0 {
+		users = c.cfg.Users
+	}
+	if len(users) == 0 {
+		var err error
+		if users, err = c.roster(ctx); err != nil {
+			return nil, err
+		}
+	}
+	sources := make([]calendar.Source, len(users))
+	for i, u := range users {
+		u = strings.ToLower(u)
+		sources[i] = calendar.Source{
+			ID: calendar.NewSourceID(Driver.Name, c.env.Account, u), Driver: Driver.Name, Account: c.env.Account,
+			Calendar: u, Primary: true,
+		}
+	}
+	return sources, nil
+}
+
+// roster lists who has a calendar: not the suspended and archived, nor those who never got a mailbox.
+func (c *connector) roster(ctx context.Context) ([]string, error) {
+	hc, err := c.client(ctx, c.cfg.Admin, admin.AdminDirectoryUserReadonlyScope)
+	if err != nil {
+		return nil, err
+	}
+	svc, err := admin.NewService(ctx, option.WithHTTPClient(hc))
+	if err != nil {
+		return nil, fmt.Errorf("google: %w", err)
+	}
+	var users []string
+	for page := ""; ; {
+		call := svc.Users.List().Context(ctx).Domain(c.cfg.Domain).MaxResults(500).OrderBy("email").
+			Fields("nextPageToken", "users(primaryEmail,suspended,archived,isMailboxSetup)")
+		if page != "" {
+			call.PageToken(page)
+		}
+		list, err := call.Do()
+		if err != nil {
+			return nil, c.explain(err, "list the users of "+c.cfg.Domain+" as "+c.cfg.Admin, admin.AdminDirectoryUserReadonlyScope)
+		}
+		for _, u := range list.Users {
+			if !u.Suspended && !u.Archived && u.IsMailboxSetup {
+				users = append(users, u.PrimaryEmail)
+			}
+		}
+		if page = list.NextPageToken; page == "" {
+			return users, nil
+		}
+	}
+}
+
+// calendars is the Calendar API as the user.
+func (c *connector) calendars(ctx context.Context, user string) (*gcal.Service, error) {
+	hc, err := c.client(ctx, user, gcal.CalendarEventsReadonlyScope)
+	if err != nil {
+		return nil, err
+	}
+	svc, err := gcal.NewService(ctx, option.WithHTTPClient(hc))
+	if err != nil {
+		return nil, fmt.Errorf("google: %w", err)
+	}
+	return svc, nil
+}
+
+// client sends requests as the user. Retries lie below the credentials, so that they happen once.
+func (c *connector) client(ctx context.Context, user, scope string) (*http.Client, error) {
+	p := retry.Default
+	p.Throttled = func(resp *http.Response, body []byte) bool {
+		return resp.StatusCode == http.StatusForbidden && tooMany[reasonOf(body)]
+	}
+	transport := retry.Transport(c.env.HTTP, p)
+	if c.env.Replayed {
+		return &http.Client{Transport: transport}, nil
+	}
+	ts, err := c.tokenSource(ctx, user, scope)
+	if err != nil {
+		return nil, err
+	}
+	return &http.Client{Transport: &oauth2.Transport{Source: ts, Base: transport}}, nil
+}
+
+// quotaUser bills a request to the user instead of the service account, which would have to do with
+// one user's quota for the whole company. It must not give the address away.
+func quotaUser(user string) googleapi.CallOption {
+	h := fnv.New64a()
+	h.Write([]byte(user))
+	return googleapi.QuotaUser(fmt.Sprintf("u-%016x", h.Sum64()))
+}
+
+func (c *connector) pageLimit() int64 { return cmp.Or(c.cfg.pageSize, 250) }

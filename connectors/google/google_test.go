@@ -1,0 +1,184 @@
+package google
+
+import (
+	"errors"
+	"flag"
+	"io/fs"
+	"log/slog"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"example.com/syncd/calendar"
+	"example.com/syncd/connectors"
+	"example.com/syncd/connectors/conntest"
+	"example.com/syncd/internal/fakegoogle"
+)
+
+var recordTapes = flag.Bool("record", false, "record the tapes anew from the simulated tenant")
+
+const ana = "ana@acme.com"
+
+func now() time.Time { return conntest.Now }
+
+// open makes a connector to the tenant behind rt.
+func open(t *testing.T, cfg Config, rt http.RoundTripper, key []byte) connectors.Connector {
+	t.Helper()
+	if key != nil {
+		cfg.ServiceAccountFile = "key.json"
+	}
+	if err := cfg.Validate(); err != nil {
+		t.Fatal(err)
+	}
+	c, err := cfg.Open(connectors.Env{
+		Account: "acme.com", HTTP: rt, Now: now, Log: slog.New(slog.DiscardHandler), Replayed: key == nil,
+		ReadFile: func(name string) ([]byte, error) {
+			if name != "key.json" {
+				return nil, fs.ErrNotExist
+			}
+			return key, nil
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// harness is ana's calendar in a simulated tenant.
+type harness struct{ tenant *fakegoogle.Tenant }
+
+func (h harness) Connector(t *testing.T) connectors.Connector {
+	return open(t, Config{Domain: "acme.com", Admin: "admin@acme.com", pageSize: 4}, h.tenant, h.tenant.KeyFile())
+}
+func (h harness) Source() calendar.SourceID    { return calendar.NewSourceID("google", "acme.com", ana) }
+func (h harness) Put(m conntest.Meeting)       { h.tenant.Put(ana, event(m)) }
+func (h harness) Delete(uid string)            { h.tenant.Delete(ana, id(uid)) }
+func (h harness) ExpireCursors()               { h.tenant.ExpireTokens() }
+func (h harness) Throttle(after time.Duration) { h.tenant.Throttle(after) }
+func (h harness) Revoke()                      { h.tenant.Revoke() }
+func (h harness) Restore()                     { h.tenant.Restore() }
+
+func id(uid string) string {
+	return strings.ReplaceAll(strings.TrimSuffix(uid, "@example.com"), "@", "")
+}
+
+func event(m conntest.Meeting) fakegoogle.Event {
+	e := fakegoogle.Event{
+		ID: id(m.UID), Start: m.Start.Instant(), Length: m.Length, AllDay: m.Start.Day != "",
+		Weekly: m.Weekly, Moved: m.Moved, Dropped: m.Dropped,
+		Fields: map[string]any{"iCalUID": m.UID, "summary": m.Title, "organizer": map[string]any{"email": ana}},
+	}
+	var guests []any
+	for _, g := range m.Guests {
+		guests = append(guests, map[string]any{"email": g, "responseStatus": "accepted"})
+	}
+	if guests != nil {
+		e.Fields["attendees"] = guests
+	}
+	return e
+}
+
+func tenant() *fakegoogle.Tenant {
+	return fakegoogle.New(now,
+		fakegoogle.User{Email: "admin@acme.com", NoMailbox: true}, fakegoogle.User{Email: ana}, fakegoogle.User{Email: "bo@acme.com"},
+		fakegoogle.User{Email: "gone@acme.com", Suspended: true}, fakegoogle.User{Email: "old@acme.com", Archived: true}, fakegoogle.User{Email: "cara@acme.com"})
+}
+
+func TestConformance(t *testing.T) {
+	conntest.Run(t, conntest.Options{}, func(*testing.T) conntest.Harness { return harness{tenant()} })
+}
+
+func TestRoster(t *testing.T) {
+	h := harness{tenant()}
+	sources, err := h.Connector(t).Sources(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, s := range sources {
+		if !s.Primary {
+			t.Errorf("%s is not primary", s.ID)
+		}
+		got = append(got, s.Calendar)
+	}
+	if want := "ana@acme.com bo@acme.com cara@acme.com"; strings.Join(got, " ") != want {
+		t.Errorf("got %v, want %s: nobody suspended, archived or without a mailbox", got, want)
+	}
+}
+
+// counting counts requests for events.
+type counting struct {
+	http.RoundTripper
+	events int
+	bearer bool
+}
+
+func (c *counting) RoundTrip(r *http.Request) (*http.Response, error) {
+	if strings.HasSuffix(r.URL.Path, "/events") {
+		c.events++
+	}
+	c.bearer = c.bearer || r.Header.Get("Authorization") != ""
+	return c.RoundTripper.RoundTrip(r)
+}
+
+// TestRequests: an idle look is one request, and a touched endless series costs no more than the window.
+func TestRequests(t *testing.T) {
+	tn := tenant()
+	c := &counting{RoundTripper: tn}
+	conn := open(t, Config{Domain: "acme.com", Admin: "admin@acme.com", pageSize: 10}, c, tn.KeyFile())
+	endless := event(conntest.Meeting{UID: "e@example.com", Start: calendar.At(conntest.Now.Add(time.Hour)), Length: time.Hour, Weekly: 2000})
+	tn.Put(ana, endless)
+	src := calendar.NewSourceID("google", "acme.com", ana)
+	pull := func(cur connectors.Cursor) connectors.Cursor {
+		for p, err := range connectors.Pages(t.Context(), conn, src, cur, conntest.Horizon) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			cur = p.Next
+		}
+		return cur
+	}
+	cur := pull("")
+	c.events = 0
+	if pull(cur); c.events != 1 {
+		t.Errorf("an idle look took %d requests", c.events)
+	}
+	endless.Fields["summary"] = "renamed"
+	tn.Put(ana, endless)
+	c.events = 0
+	if pull(cur); c.events != 2 {
+		t.Errorf("a touched series of 2,000 took %d requests, want one to ask and one to list", c.events)
+	}
+}
+
+func TestReplayedSendsNoCredentials(t *testing.T) {
+	c := &counting{RoundTripper: tenant()}
+	conn := open(t, Config{Domain: "acme.com", Users: []string{ana}}, c, nil)
+	_, err := conn.Pull(t.Context(), calendar.NewSourceID("google", "acme.com", ana), "", conntest.Horizon)
+	if c.bearer || c.events != 1 {
+		t.Errorf("bearer %v after %d requests", c.bearer, c.events)
+	}
+	if !errors.Is(err, connectors.ErrAccess) { // the tenant wants some
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestOpen(t *testing.T) {
+	for _, c := range []struct {
+		cfg  Config
+		want string
+	}{
+		{Config{}, "domain is missing"},
+		{Config{Domain: "acme.com"}, "admin is missing"},
+		{Config{Domain: "acme.com", Users: []string{"ana"}}, `"ana" is no email address`},
+	} {
+		if err := c.cfg.Validate(); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%+v: got %v, want %q", c.cfg, err, c.want)
+		}
+	}
+	if _, err := (&Config{Domain: "acme.com", Admin: "a@acme.com"}).Open(connectors.Env{}); err == nil || !strings.Contains(err.Error(), "service_account_file") {
+		t.Errorf("without a key: %v", err)
+	}
+}

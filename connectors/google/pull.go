@@ -1,0 +1,134 @@
+package google
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	gcal "google.golang.org/api/calendar/v3"
+	"google.golang.org/api/googleapi"
+
+	"example.com/syncd/calendar"
+	"example.com/syncd/connectors"
+)
+
+// cursor is how far a calendar has been read. A change of its shape, or of the parameters that a sync
+// token is frozen with, needs a higher version.
+type cursor struct {
+	Version int       `json:"v"`
+	From    time.Time `json:"from"` // the window that was, or is being, listed
+	To      time.Time `json:"to"`
+	Page    string    `json:"page,omitempty"` // the listing's next page
+	Sync    string    `json:"sync,omitempty"` // behind a listing: the sync token
+}
+
+const version = 1
+
+func (c cursor) encode() (connectors.Cursor, error) {
+	c.Version = version
+	b, err := json.Marshal(c)
+	return connectors.Cursor(b), err
+}
+
+func decode(cur connectors.Cursor) (cursor, error) {
+	var c cursor
+	if err := json.Unmarshal([]byte(cur), &c); err != nil || c.Version != version || c.Page == "" && c.Sync == "" {
+		return c, fmt.Errorf("google: a cursor of another version: %w", connectors.ErrCursor)
+	}
+	return c, nil
+}
+
+// Pull goes on with a listing, or asks whether anything has changed since the last one.
+func (c *connector) Pull(ctx context.Context, src calendar.SourceID, cur connectors.Cursor, horizon calendar.Window) (connectors.Page, error) {
+	user, ok := strings.CutPrefix(string(src), string(calendar.NewSourceID(Driver.Name, c.env.Account, "")))
+	if !ok {
+		return connectors.Page{}, fmt.Errorf("google: %s is no calendar of the connection %s", src, c.env.Account)
+	}
+	if err := ctx.Err(); err != nil {
+		return connectors.Page{}, err
+	}
+	var at cursor
+	if cur != "" {
+		var err error
+		if at, err = decode(cur); err != nil {
+			return connectors.Page{}, err
+		}
+	}
+	svc, err := c.calendars(ctx, user)
+	if err != nil {
+		return connectors.Page{}, err
+	}
+	if !at.From.Equal(horizon.Start) || !at.To.Equal(horizon.End) {
+		at = cursor{From: horizon.Start.UTC(), To: horizon.End.UTC()} // what comes into the horizon is no change
+	}
+	if at.Sync != "" {
+		return c.ask(ctx, svc, user, at)
+	}
+	return c.list(ctx, svc, user, at)
+}
+
+// ask is the cheap request: has anything changed since the listing?
+func (c *connector) ask(ctx context.Context, svc *gcal.Service, user string, at cursor) (connectors.Page, error) {
+	// Everything but the token must be as it was in the listing, but for the window, which may not be
+	// said again.
+	got, err := svc.Events.List(user).Context(ctx).SyncToken(at.Sync).SingleEvents(true).MaxResults(c.pageLimit()).
+		Fields("nextPageToken", "nextSyncToken", "items(id)").Do(quotaUser(user))
+	if err != nil {
+		return connectors.Page{}, c.refused(err, user, at)
+	}
+	if len(got.Items) > 0 || got.NextPageToken != "" {
+		// Its pages are not walked: there may be thousands, and none says what the listing does not.
+		return c.list(ctx, svc, user, cursor{From: at.From, To: at.To})
+	}
+	if got.NextSyncToken != "" {
+		at.Sync = got.NextSyncToken
+	}
+	next, err := at.encode()
+	return connectors.Page{Next: next}, err
+}
+
+// list reads one page of the window.
+func (c *connector) list(ctx context.Context, svc *gcal.Service, user string, at cursor) (connectors.Page, error) {
+	call := svc.Events.List(user).Context(ctx).SingleEvents(true).MaxResults(c.pageLimit()).
+		TimeMin(at.From.Format(time.RFC3339)).TimeMax(at.To.Format(time.RFC3339))
+	if at.Page != "" {
+		call.PageToken(at.Page)
+	}
+	got, err := call.Do(quotaUser(user))
+	if err != nil {
+		return connectors.Page{}, c.refused(err, user, at)
+	}
+	p := connectors.Page{First: at.Page == "", Full: true}
+	for _, item := range got.Items {
+		// Long cancelled ones have come up in listings that did not ask for them.
+		if item != nil && item.Status != calendar.StatusCancelled {
+			p.Events = append(p.Events, convert(item))
+		}
+	}
+	switch {
+	case got.NextPageToken != "":
+		at.Page, p.More = got.NextPageToken, true
+	case got.NextSyncToken != "":
+		// A listing of several pages is of the moment at which it began: edits went on meanwhile.
+		p.More = at.Page != ""
+		at.Page, at.Sync = "", got.NextSyncToken
+		p.Last, p.Listed = true, calendar.Window{Start: at.From, End: at.To}
+	default:
+		return connectors.Page{}, fmt.Errorf("google: the listing of %s ended without a sync token", user)
+	}
+	p.Next, err = at.encode()
+	return p, err
+}
+
+// refused explains a failed request. A page token that is not accepted is as good as an expired cursor.
+func (c *connector) refused(err error, user string, at cursor) error {
+	var api *googleapi.Error
+	if errors.As(err, &api) && api.Code == http.StatusBadRequest && (at.Page != "" || at.Sync != "") {
+		return fmt.Errorf("google: read the calendar of %s: 400 %s: %w", user, api.Message, connectors.ErrCursor)
+	}
+	return c.explain(err, "read the calendar of "+user, gcal.CalendarEventsReadonlyScope)
+}

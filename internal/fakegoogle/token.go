@@ -1,0 +1,86 @@
+package fakegoogle
+
+import (
+	"crypto"
+	"crypto/rsa"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+)
+
+// grant is what an access token allows.
+type grant struct {
+	user, scope string
+	until       time.Time
+}
+
+// token is the endpoint's answer to a signed assertion (RFC 7523; Google's guide "Using OAuth 2.0 for
+// server to server applications").
+func (t *Tenant) token(r *http.Request, body []byte) answer {
+	bad := func(code, description string) answer {
+		return answer{status: http.StatusBadRequest, body: map[string]string{"error": code, "error_description": description}}
+	}
+	form, err := url.ParseQuery(string(body))
+	if err != nil || r.Method != http.MethodPost || form.Get("grant_type") != "urn:ietf:params:oauth:grant-type:jwt-bearer" {
+		return bad("unsupported_grant_type", "Invalid grant_type")
+	}
+	claims, err := t.verify(form.Get("assertion"))
+	switch {
+	case err != nil:
+		return bad("invalid_grant", err.Error())
+	case t.revoked || claims.Scope != eventsScope && claims.Scope != usersScope:
+		a := bad("unauthorized_client", "Client is unauthorized to retrieve access tokens using this method, or client not authorized for any of the scopes requested.")
+		a.status = http.StatusUnauthorized
+		return a
+	case !t.active(claims.Sub):
+		return bad("invalid_grant", "Invalid email or User ID")
+	}
+	access := fmt.Sprintf("access-%d", len(t.tokens)+1)
+	t.tokens[access] = grant{claims.Sub, claims.Scope, t.Now().Add(time.Hour)}
+	return answer{status: http.StatusOK, body: map[string]any{"access_token": access, "token_type": "Bearer", "expires_in": 3599}}
+}
+
+func (t *Tenant) active(user string) bool {
+	for _, u := range t.users {
+		if u.Email == user {
+			return !u.Suspended
+		}
+	}
+	return false
+}
+
+type claims struct {
+	Iss, Sub, Scope, Aud string
+	Exp                  int64
+}
+
+// verify checks the assertion's signature and what it claims.
+func (t *Tenant) verify(assertion string) (claims, error) {
+	var c claims
+	parts := strings.Split(assertion, ".")
+	if len(parts) != 3 {
+		return c, errors.New("invalid JWT")
+	}
+	signature, err := base64.RawURLEncoding.DecodeString(parts[2])
+	if err != nil {
+		return c, errors.New("invalid JWT signature")
+	}
+	sum := sha256.Sum256([]byte(parts[0] + "." + parts[1]))
+	if rsa.VerifyPKCS1v15(&t.key.PublicKey, crypto.SHA256, sum[:], signature) != nil {
+		return c, errors.New("invalid JWT signature")
+	}
+	payload, err := base64.RawURLEncoding.DecodeString(parts[1])
+	if err != nil || json.Unmarshal(payload, &c) != nil {
+		return c, errors.New("invalid JWT")
+	}
+	if c.Iss != ServiceAccount || !strings.HasSuffix(c.Aud, "/token") || c.Exp == 0 {
+		return c, errors.New("invalid JWT: iss, aud or exp")
+	}
+	return c, nil
+}
