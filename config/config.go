@@ -1,0 +1,196 @@
+// Package config turns syncd.yaml and policy.yaml into structs, strictly: every error is reported, each
+// with its file and line.
+//
+// Secrets are not written into these files: a setting that holds one ends in _file and names the file
+// it is in.
+package config
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"go.yaml.in/yaml/v4"
+
+	"example.com/syncd/connectors"
+	"example.com/syncd/eligibility"
+)
+
+// A Config is a daemon's configuration (syncd.yaml) with its policy. File names in it are relative to
+// the configuration's directory, and are resolved here but for those in the connections' own settings.
+type Config struct {
+	Path string `yaml:"-"` // the file, as it was named
+	Dir  string `yaml:"-"` // its directory
+
+	Store      string              `yaml:"store"`   // an SQLite file (syncd.db)
+	PolicyPath string              `yaml:"policy"`  // (policy.yaml)
+	Policy     *eligibility.Policy `yaml:"-"`       // what that file says
+	Signals    string              `yaml:"signals"` // JSON Lines of what people said of meetings; "": none
+	Horizon    Horizon             `yaml:"horizon"`
+	Poll       Duration            `yaml:"poll"`  // how long a quiet calendar rests, 1s to 1d (1m)
+	Clock      time.Time           `yaml:"clock"` // when the daemon's clock starts, for recorded tenants; zero: the real time
+	Deliver    Deliver             `yaml:"deliver"`
+	Serve      Serve               `yaml:"serve"`
+
+	Connections []Connection `yaml:"-"` // in the file's order, at least one
+}
+
+// A Horizon is the stretch of time around now in which meetings matter.
+type Horizon struct {
+	Past   Duration `yaml:"past"`   // 1h to 31d (24h)
+	Future Duration `yaml:"future"` // 1d to 90d (28d)
+}
+
+// Deliver says where schedules go.
+type Deliver struct {
+	File string `yaml:"file"` // JSON Lines are appended to it; "": nowhere
+}
+
+// Serve is the HTTP server.
+type Serve struct {
+	Listen    string `yaml:"listen"`     // HOST:PORT, or "off" (127.0.0.1:8787)
+	TokenFile string `yaml:"token_file"` // holds the API's token; "": the API stays closed
+}
+
+// A Connection is an account whose calendars are read.
+type Connection struct {
+	Name   string            // the account: the second part of its source ids; unique per driver
+	Driver connectors.Driver // what reads it
+	Config connectors.Config // its settings, decoded and valid
+	Tape   string            // a recording that answers instead of the network; "": none
+	Line   int               // where it stands in the file
+}
+
+// Off is the value of serve.listen that turns the server off.
+const Off = "off"
+
+// file is what syncd.yaml holds: a connection's keys depend on the drivers, so they are decoded later.
+type file struct {
+	Config      `yaml:",inline"`
+	Connections yaml.Node `yaml:"connections"`
+}
+
+// Load reads syncd.yaml, and the policy it names. drivers are the connectors that a connection may use.
+// The error joins all that is wrong with both files, each an *Error.
+func Load(path string, drivers []connectors.Driver) (*Config, error) {
+	data, err := read(path, "write one, or start from configs/demo.yaml")
+	if err != nil {
+		return nil, err
+	}
+	doc, err := Parse(path, data)
+	if err != nil {
+		return nil, err
+	}
+	dec := newDecoder(doc)
+	f := file{Config: Config{
+		Path: path, Dir: filepath.Dir(path), Store: "syncd.db", PolicyPath: "policy.yaml",
+		Horizon: Horizon{Past: Duration(day), Future: Duration(28 * day)}, Poll: Duration(time.Minute),
+		Serve: Serve{Listen: "127.0.0.1:8787"},
+	}}
+	dec.document(&f)
+	c := &f.Config
+	c.check(dec)
+	c.Connections = dec.connections(&f.Connections, drivers)
+	for i := range c.Connections {
+		c.Connections[i].Tape = c.Resolve(c.Connections[i].Tape)
+	}
+	for _, name := range []*string{&c.Store, &c.PolicyPath, &c.Signals, &c.Deliver.File, &c.Serve.TokenFile} {
+		*name = c.Resolve(*name)
+	}
+	policyErr := c.loadPolicy(dec, names(drivers))
+	if err := errors.Join(dec.err(), policyErr); err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// loadPolicy reads the policy. Where there is no such file, what to mend is a line of this one.
+func (c *Config) loadPolicy(d *decoder, drivers []string) (err error) {
+	if c.PolicyPath == "" { // check has said so
+		return nil
+	}
+	c.Policy, err = loadPolicy(c.PolicyPath, drivers)
+	if errors.Is(err, fs.ErrNotExist) {
+		d.fail("policy", ": %v", err)
+		return nil
+	}
+	return err
+}
+
+// Resolve makes a file name that is relative to the configuration's directory one that can be opened.
+// "" stays "".
+func (c *Config) Resolve(name string) string {
+	if name == "" || filepath.IsAbs(name) {
+		return name
+	}
+	return filepath.Join(c.Dir, name)
+}
+
+// check reports settings that are of the right type and still make no sense.
+func (c *Config) check(d *decoder) {
+	// URLs are not repeated in the message: they hold passwords.
+	switch scheme, _, isURL := strings.Cut(c.Store, "://"); {
+	case isURL && (scheme == "postgres" || scheme == "postgresql"):
+		d.fail("store", ": this build has no PostgreSQL store yet: name an SQLite file")
+	case isURL:
+		d.fail("store", " must be the name of an SQLite file, not a URL")
+	case c.Store == "":
+		d.fail("store", " must be the name of an SQLite file, not \"\"")
+	}
+	if c.PolicyPath == "" {
+		d.fail("policy", " must be the name of a policy's file, not \"\"")
+	}
+	for _, b := range []struct {
+		path     string
+		d        Duration
+		min, max time.Duration
+	}{
+		{"horizon.past", c.Horizon.Past, time.Hour, 31 * day},
+		{"horizon.future", c.Horizon.Future, day, 90 * day},
+		{"poll", c.Poll, time.Second, day},
+	} {
+		if t := time.Duration(b.d); t < b.min || t > b.max {
+			d.fail(b.path, " must be between %s and %s, not %s", short(b.min), short(b.max), short(t))
+		}
+	}
+	if c.Serve.Listen == Off {
+		return
+	}
+	_, port, err := net.SplitHostPort(c.Serve.Listen)
+	if _, bad := strconv.ParseUint(port, 10, 16); err != nil || bad != nil {
+		d.fail("serve.listen", " must be HOST:PORT such as 127.0.0.1:8787, or off, not %s", quote(c.Serve.Listen))
+	}
+}
+
+// short is a duration without "0m0s" at its end.
+func short(t time.Duration) string {
+	s := Duration(t).String()
+	if strings.HasSuffix(s, "m0s") {
+		s = strings.TrimSuffix(s, "0s")
+	}
+	if strings.HasSuffix(s, "h0m") {
+		s = strings.TrimSuffix(s, "0m")
+	}
+	return s
+}
+
+// read is os.ReadFile with an error in one plain line.
+func read(path, remedy string) ([]byte, error) {
+	data, err := os.ReadFile(path)
+	var pe *fs.PathError
+	switch {
+	case err == nil:
+		return data, nil
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, &Error{File: path, Message: fmt.Sprintf("no such file (%s)", remedy), err: err}
+	case errors.As(err, &pe):
+		return nil, &Error{File: path, Message: pe.Err.Error(), err: err}
+	}
+	return nil, &Error{File: path, Message: err.Error(), err: err}
+}

@@ -1,0 +1,226 @@
+package config
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"example.com/syncd/connectors"
+)
+
+// settings are those of the tests' two drivers.
+type settings struct {
+	Domain string   `yaml:"domain"`
+	Users  []string `yaml:"users"`
+	Cloud  string   `yaml:"cloud"`
+}
+
+func (s *settings) Validate() error {
+	var errs []error
+	if s.Domain == "" {
+		errs = append(errs, errors.New("domain is missing"))
+	}
+	if s.Cloud != "global" {
+		errs = append(errs, errors.New("cloud must be global"))
+	}
+	return errors.Join(errs...)
+}
+
+func (s *settings) Open(connectors.Env) (connectors.Connector, error) { return nil, nil }
+
+// lonely is a driver's settings with one error at most.
+type lonely struct {
+	File string `yaml:"file"`
+}
+
+func (l *lonely) Validate() error {
+	if l.File == "" {
+		return errors.New("file is missing")
+	}
+	return nil
+}
+
+func (l *lonely) Open(connectors.Env) (connectors.Connector, error) { return nil, nil }
+
+var testDrivers = []connectors.Driver{
+	{Name: "google", Config: func() connectors.Config { return &settings{Cloud: "global"} }},
+	{Name: "outlook", Config: func() connectors.Config { return &settings{Cloud: "global"} }},
+	{Name: "demo", Config: func() connectors.Config { return &lonely{} }},
+}
+
+// write makes a folder with the files, and works in it: the errors then have short names.
+func write(t *testing.T, files map[string]string) {
+	t.Helper()
+	t.Chdir(t.TempDir())
+	for name, text := range files {
+		if err := os.MkdirAll(filepath.Dir(name), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+const policyText = "company: {name: acme, internal_domains: [acme.com]}\n"
+
+func TestLoad(t *testing.T) {
+	write(t, map[string]string{"etc/rules.yaml": policyText, "etc/syncd.yaml": `
+store: ../var/syncd.db
+policy: rules.yaml
+signals: signals.jsonl
+horizon: {past: 36h, future: 14d}
+poll: 5s
+clock: 2026-11-23T09:00:00+01:00
+deliver: {file: /tmp/schedules.jsonl}
+serve: {listen: off, token_file: token}
+connections:
+  - name: acme.com
+    tape: demo/google.yaml
+    google: &settings
+      domain: acme.com
+      users: [ana@acme.com]
+  - name: acme.com
+    outlook: *settings
+  - demo: {file: events.jsonl}
+    name: trial_1@here-there
+`})
+	c, err := Load("etc/syncd.yaml", testDrivers)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.Policy == nil || c.Policy.Company.Name != "acme" {
+		t.Errorf("the policy is %+v", c.Policy)
+	}
+	if want := time.Date(2026, 11, 23, 8, 0, 0, 0, time.UTC); !c.Clock.Equal(want) {
+		t.Errorf("the clock is %s", c.Clock)
+	}
+	var drivers []string
+	for i := range c.Connections {
+		drivers = append(drivers, c.Connections[i].Driver.Name)
+		c.Connections[i].Driver = connectors.Driver{} // functions can't be compared
+	}
+	if diff := cmp.Diff([]string{"google", "outlook", "demo"}, drivers); diff != "" {
+		t.Error(diff)
+	}
+	c.Policy, c.Clock = nil, time.Time{}
+	google := &settings{Domain: "acme.com", Users: []string{"ana@acme.com"}, Cloud: "global"}
+	want := &Config{
+		Path: "etc/syncd.yaml", Dir: "etc", Store: "var/syncd.db", PolicyPath: "etc/rules.yaml", Signals: "etc/signals.jsonl",
+		Horizon: Horizon{Past: Duration(36 * time.Hour), Future: Duration(14 * 24 * time.Hour)}, Poll: Duration(5 * time.Second),
+		Deliver: Deliver{File: "/tmp/schedules.jsonl"}, Serve: Serve{Listen: "off", TokenFile: "etc/token"},
+		Connections: []Connection{
+			{Name: "acme.com", Config: google, Tape: "etc/demo/google.yaml", Line: 11},
+			{Name: "acme.com", Config: google, Line: 16},
+			{Name: "trial_1@here-there", Config: &lonely{File: "events.jsonl"}, Line: 18},
+		},
+	}
+	if diff := cmp.Diff(want, c); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+	if got := []string{c.Resolve(""), c.Resolve("a/b"), c.Resolve("/a/b")}; !cmp.Equal(got, []string{"", "etc/a/b", "/a/b"}) {
+		t.Errorf("resolved %q", got)
+	}
+}
+
+func TestLoadDefaults(t *testing.T) {
+	write(t, map[string]string{"policy.yaml": policyText, "syncd.yaml": "connections: [{name: a, demo: {file: x}}]\nserve:\nhorizon: {past: 2h}\n"})
+	c, err := Load("syncd.yaml", testDrivers)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Policy, c.Connections = nil, nil
+	want := &Config{
+		Path: "syncd.yaml", Dir: ".", Store: "syncd.db", PolicyPath: "policy.yaml",
+		Horizon: Horizon{Past: Duration(2 * time.Hour), Future: Duration(672 * time.Hour)}, Poll: Duration(time.Minute),
+		Serve: Serve{Listen: "127.0.0.1:8787"},
+	}
+	if diff := cmp.Diff(want, c); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+}
+
+func TestLoadErrors(t *testing.T) {
+	const conn = "connections: [{name: a, demo: {file: x}}]\n"
+	const drivers = "the drivers are google, outlook, demo"
+	tests := []struct{ name, yaml, want string }{
+		{"empty", "\n", "syncd.yaml:1: the file is empty"},
+		{"no connections", "poll: 1m\n", "syncd.yaml:1: connections: there are none: name at least one account whose calendars are read"},
+		{"an empty list", "poll: 1m\nconnections: []\n", "syncd.yaml:2: connections: there are none: name at least one account whose calendars are read"},
+		{"connections, no list", "connections: {google: {}}\n", "syncd.yaml:1: connections must be a list, not a group of keys"},
+		{"a connection that is a word", "connections: [google]\n", `syncd.yaml:1: connections[0] must be a group of keys (name, tape, google, outlook, demo), not "google"`},
+		{"a connection that is nothing", "connections:\n  -\n", "syncd.yaml:2: connections[0] names no driver: add one of google, outlook, demo, with its settings\nsyncd.yaml:2: connections[0].name is missing: name the account"},
+		{"no driver", "connections:\n- name: a\n", "syncd.yaml:2: connections[0] names no driver: add one of google, outlook, demo, with its settings"},
+		{"unknown driver", "connections:\n- name: a\n  gogle: {}\n", `syncd.yaml:3: unknown key "gogle" (did you mean "google"? ` + drivers + ")"},
+		{"unknown driver, none near", "connections:\n- name: a\n  caldav: {}\n", `syncd.yaml:3: unknown key "caldav" (` + drivers + ")"},
+		{"two drivers", "connections:\n- name: a\n  google: {domain: a}\n  demo: {file: x}\n", "syncd.yaml:2: connections[0] has the drivers google and demo: make it 2 connections"},
+		{"a driver's setting", "connections:\n- name: a\n  google:\n    domian: a\n    users: a\n", "syncd.yaml:4: unknown key \"domian\" (did you mean \"domain\"?)\nsyncd.yaml:5: connections[0].google.users must be a list, not \"a\" (write [a])"},
+		{"what the driver says", "connections:\n- name: a\n  demo:\n", "syncd.yaml:3: connections[0].demo: file is missing"},
+		{"all that the driver says", "connections:\n- name: a\n  google:\n    cloud: dod\n", "syncd.yaml:3: connections[0].google: domain is missing\nsyncd.yaml:3: connections[0].google: cloud must be global"},
+		{"no name", "connections:\n- demo: {file: x}\n", "syncd.yaml:2: connections[0].name is missing: name the account"},
+		{"bad name", "connections:\n- demo: {file: x}\n  name: Acme Inc/1\n", `syncd.yaml:3: connections[0].name must be of the characters a-z 0-9 . @ _ -, not "Acme Inc/1"`},
+		{"a name that is none, and the rest", "connections:\n- demo: {}\n  name: [a]\n", "syncd.yaml:2: connections[0].demo: file is missing\nsyncd.yaml:3: connections[0].name must be text, not a list"},
+		{"a bad name, and the rest", "connections:\n- demo: {}\n  name: A\n", "syncd.yaml:2: connections[0].demo: file is missing\nsyncd.yaml:3: connections[0].name must be of the characters a-z 0-9 . @ _ -, not \"A\""},
+		{"empty name", "connections:\n- demo: {file: x}\n  name: \"\"\n", `syncd.yaml:3: connections[0].name must be of the characters a-z 0-9 . @ _ -, not ""`},
+		{"name twice", "connections:\n- name: a\n  demo: {file: x}\n- name: a\n  google: {domain: x}\n- demo: {file: y}\n  name: a\n", `syncd.yaml:7: connections[2].name: the demo connection on line 2 is called "a" already`},
+		{"the same twice, by an alias", "connections:\n- &a\n  name: a\n  demo: {file: x}\n- *a\n", `syncd.yaml:3: connections[1].name: the demo connection on line 2 is called "a" already`},
+		{"postgres", conn + "store: postgres://syncd:geheim@db/syncd\n", "syncd.yaml:2: store: this build has no PostgreSQL store yet: name an SQLite file"},
+		{"postgresql", conn + "store: postgresql://syncd:geheim@db/syncd\n", "syncd.yaml:2: store: this build has no PostgreSQL store yet: name an SQLite file"},
+		{"another URL", conn + "store: mysql://syncd:geheim@db/syncd\n", "syncd.yaml:2: store must be the name of an SQLite file, not a URL"},
+		{"store without a name", conn + "store: \"\"\n", `syncd.yaml:2: store must be the name of an SQLite file, not ""`},
+		{"policy without a name", conn + "policy: \"\"\n", `syncd.yaml:2: policy must be the name of a policy's file, not ""`},
+		{"horizon", conn + "horizon:\n  past: 59m\n  future: 91d\n", "syncd.yaml:3: horizon.past must be between 1h and 31d, not 59m\nsyncd.yaml:4: horizon.future must be between 1d and 90d, not 91d"},
+		{"horizon, the other ends", conn + "horizon: {past: 745h, future: 23h}\n", "syncd.yaml:2: horizon.past must be between 1h and 31d, not 745h\nsyncd.yaml:2: horizon.future must be between 1d and 90d, not 23h"},
+		{"poll", conn + "poll: 999ms\n", "syncd.yaml:2: poll must be between 1s and 1d, not 999ms"},
+		{"poll, negative", conn + "poll: -1m\n", "syncd.yaml:2: poll must be between 1s and 1d, not -1m"},
+		{"poll, no duration", conn + "poll: 60\n", "syncd.yaml:2: poll must be a duration such as 90s, 30m, 12h or 28d, not 60"},
+		{"listen", conn + "serve: {listen: localhost}\n", `syncd.yaml:2: serve.listen must be HOST:PORT such as 127.0.0.1:8787, or off, not "localhost"`},
+		{"listen, a port too high", conn + "serve: {listen: \":70000\"}\n", `syncd.yaml:2: serve.listen must be HOST:PORT such as 127.0.0.1:8787, or off, not ":70000"`},
+		{"serve", conn + "serve: off\n", `syncd.yaml:2: serve must be a group of keys (listen, token_file), not "off"`},
+		{"clock", conn + "clock: noon\n", `syncd.yaml:2: clock must be a time such as 2026-11-23T08:00:00Z, not "noon"`},
+		{"no policy", conn + "policy: nowhere.yaml\n", "syncd.yaml:2: policy: nowhere.yaml: no such file (write one, or start from configs/policy.yaml)"},
+		{"an import without a driver", conn + "policy: imports.yaml\n", `imports.yaml:3: import.gogle: unknown driver (did you mean "google"? ` + drivers + ")"},
+		{"computed fields are no keys", conn + "path: x\n", `syncd.yaml:2: unknown key "path" (known here: store, policy, signals, horizon, poll, clock, deliver, serve, connections)`},
+		{"all at once, the policy's after", "stor: x.db\npolicy: bad.yaml\npoll: often\nconnections:\n  - name: acme\n    gogle: {domain: acme.com}\n",
+			"syncd.yaml:1: unknown key \"stor\" (did you mean \"store\"?)\n" +
+				"syncd.yaml:3: poll must be a duration such as 90s, 30m, 12h or 28d, not \"often\"\n" +
+				"syncd.yaml:6: unknown key \"gogle\" (did you mean \"google\"? " + drivers + ")\n" +
+				"bad.yaml:1: unknown key \"exlude\" (did you mean \"exclude\"?)"},
+	}
+	write(t, map[string]string{"policy.yaml": policyText, "bad.yaml": "exlude: {}\n", "imports.yaml": "import:\n  google: {}\n  gogle: {enabled: true}\n"})
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			if err := os.WriteFile("syncd.yaml", []byte(test.yaml), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			c, err := Load("syncd.yaml", testDrivers)
+			if err == nil {
+				t.Fatalf("no error, want\n%s", test.want)
+			}
+			if diff := cmp.Diff(test.want, err.Error()); diff != "" {
+				t.Errorf("-want +got:\n%s", diff)
+			}
+			if c != nil || strings.Contains(err.Error(), "geheim") {
+				t.Errorf("got %+v beside the error, or a password in it", c)
+			}
+		})
+	}
+}
+
+func TestLoadNoFile(t *testing.T) {
+	write(t, map[string]string{"etc/x": ""})
+	_, err := Load("syncd.yaml", testDrivers)
+	if !errors.Is(err, fs.ErrNotExist) || err.Error() != "syncd.yaml: no such file (write one, or start from configs/demo.yaml)" {
+		t.Errorf("got %v", err)
+	}
+	_, err = Load("etc", testDrivers)
+	if err == nil || err.Error() != "etc: is a directory" {
+		t.Errorf("got %v", err)
+	}
+}
