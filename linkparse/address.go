@@ -58,11 +58,10 @@ func webAddress(rest string) (address, bool) {
 		end = len(rest)
 	}
 	host, port, ported := strings.Cut(rest[:end], ":")
-	host = strings.ToLower(host)
 	if ported && port != "" && port != "443" && port != "80" || !validHost(host) {
 		return address{}, false
 	}
-	return address{host, rest[end:]}, true
+	return address{strings.ToLower(host), rest[end:]}, true
 }
 
 // cutScheme cuts http:// or https:// off, in any case.
@@ -75,14 +74,14 @@ func cutScheme(s string) (string, bool) {
 	return s, false
 }
 
-// validHost reports whether a lower-case host is a plain DNS name. Internationalised names are
-// refused: no provider or gateway has one, look-alikes do.
+// validHost reports whether a host is a plain DNS name. Internationalised names are refused: no provider
+// or gateway has one, look-alikes do. It is asked before the case is changed, which makes a "k" of U+212A.
 func validHost(host string) bool {
 	if len(host) > 253 || !strings.Contains(host, ".") {
 		return false
 	}
 	for label := range strings.SplitSeq(host, ".") {
-		if label == "" || strings.HasPrefix(label, "xn--") {
+		if label == "" || hasPrefixFold(label, "xn--") {
 			return false
 		}
 	}

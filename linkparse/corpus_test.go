@@ -23,6 +23,13 @@ var skippedLinks = map[string]string{
 	"p267": "a Teams meeting's number and typed passcode without any URL: a Link always has the URL that a recorder opens",
 }
 
+// unsaidOpaque is what cases without meetings have in wrapped links that can't be decoded, though they
+// do not say so.
+var unsaidOpaque = map[string][]Opaque{
+	"p354": {{Wrapper: "safelinks"}},     // the innermost has no url=
+	"p356": {{Wrapper: "proofpoint_v3"}}, // the bytes for its "*" are missing
+}
+
 func readCases[T any](t testing.TB, name string) []T {
 	t.Helper()
 	file, err := os.Open("testdata/" + name)
@@ -103,7 +110,10 @@ func TestLinks(t *testing.T) {
 			} else {
 				c.check(t, found.Links)
 			}
-			if c.Opaque != nil && !slices.Equal(found.Opaque, c.Opaque) {
+			if want, ok := unsaidOpaque[c.ID]; ok {
+				c.Opaque = want
+			}
+			if !slices.Equal(found.Opaque, c.Opaque) {
 				t.Errorf("opaque %+v, want %+v", found.Opaque, c.Opaque)
 			}
 		})

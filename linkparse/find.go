@@ -33,7 +33,7 @@ func find(o Options, fields ...Field) *finder {
 	}
 	for _, field := range fields {
 		if field.Kind == URL {
-			f.field(field.Where, asDocument(field.Text))
+			f.field(field.Where, f.single(field.Text))
 		} else {
 			f.field(field.Where, read(field))
 		}
@@ -42,11 +42,12 @@ func find(o Options, fields ...Field) *finder {
 	return f
 }
 
-// asDocument takes a text that is one URL for a link without text. What does not begin with a URL is
-// none: tel:, sip:, conf:sip:.
-func asDocument(text string) document {
-	text = strings.TrimPrefix(strings.TrimSpace(tidy(text)), "<")
-	if url, from, ok := (&scanner{s: text}).next(); ok && from == 0 {
+// single takes a text that is one URL for a link without text. What does not begin with a URL is none:
+// tel:, sip:, conf:sip:.
+func (f *finder) single(text string) document {
+	text = strings.TrimLeft(strings.TrimSpace(tidy(text)), "<\"'")
+	sc := scanner{s: text, hosts: f.consent}
+	if url, from, ok := sc.next(); ok && from == 0 {
 		return document{anchors: []anchor{{href: url}}}
 	}
 	return document{}
@@ -64,7 +65,7 @@ func (f *finder) field(where string, d document) {
 		anchors  = d.anchors
 		unsolved = len(f.opaque)
 	)
-	take := func(r result, at int, id string) {
+	take := func(r result, at int, id, words string) {
 		if r.kind == isMeeting {
 			if quotes == nil {
 				quotes = d.quotation()
@@ -72,7 +73,7 @@ func (f *finder) field(where string, d document) {
 			r.meeting.link.Where = where
 			found = append(found, candidate{r.meeting, quotes.has(at)})
 		}
-		if pair, ok := invite.next(r, id); ok {
+		if pair, ok := invite.next(r, id, words); ok {
 			f.pairs = append(f.pairs, pair)
 		}
 	}
@@ -81,12 +82,12 @@ func (f *finder) field(where string, d document) {
 			a := anchors[0]
 			anchors = anchors[1:]
 			f.report(current)
-			current, until = f.resolve(webURL(a.href)), a.to
-			take(current, a.from, a.id)
+			current, until = f.resolve(f.webURL(a.href)), a.to
+			take(current, a.from, a.id, d.text[a.from:a.to])
 		}
 	}
-	sc := scanner{s: d.text}
-	for len(found) < 16*maxLinks { // the same few over and over
+	sc := scanner{s: d.text, hosts: f.consent}
+	for {
 		url, at, ok := sc.next()
 		if !ok {
 			break
@@ -101,7 +102,7 @@ func (f *finder) field(where string, d document) {
 			current = result{} // the text is the original of what can't be decoded
 		}
 		f.report(r)
-		take(r, at, "")
+		take(r, at, "", d.text[:at])
 	}
 	toAnchor(len(d.text))
 	f.report(current)
@@ -155,33 +156,34 @@ func (f *finder) found() Found {
 	return found
 }
 
-// An invitation follows the links of a Teams invitation: the short one, "Need help?", and the long one
-// as "System reference". In HTML their anchors have ids as well.
+// An invitation follows the links of a Teams invitation of 2026, which has a short link and a long one
+// for the same meeting. It pairs nothing on suspicion: a thread may hold an old invitation below a new.
 type invitation struct {
-	short, named string // keys of a short link: the last URL's, or before a help link; by its anchor's id
-	helped       bool
+	short string // the key of the short link, if it was the last meeting
+	named bool   // its anchor said so
 }
 
-const inviteID = "meet_invite_block.action.join_link" // Outlook may put "x_" before it
+const (
+	inviteID        = "meet_invite_block.action.join_link" // Outlook may put "x_" before it
+	systemReference = "System reference"                   // what the long link is called where anchors have no ids
+)
 
-func (i *invitation) next(r result, id string) (pair [2]string, ok bool) {
-	teams := r.kind == isMeeting && r.meeting.link.Provider == Teams
+// next takes the next link, its anchor's id and the words that show it or stand before it. It gives
+// the keys of the short and the long link if the latter belongs to the former.
+func (i *invitation) next(r result, id, words string) (pair [2]string, ok bool) {
+	if r.kind != isMeeting {
+		return pair, false
+	}
+	last := *i
+	*i = invitation{}
 	switch {
-	case teams && !r.meeting.long:
-		i.short, i.helped = r.meeting.key, false
-		if strings.HasSuffix(id, inviteID) {
-			i.named = r.meeting.key
-		}
-	case teams && i.named != "" && strings.HasSuffix(id, inviteID+"_compatibility"):
-		pair, ok = [2]string{i.named, r.meeting.key}, true
-		*i = invitation{}
-	case teams && i.short != "" && i.helped:
-		pair, ok = [2]string{i.short, r.meeting.key}, true
-		*i = invitation{}
-	case r.help && i.short != "":
-		i.helped = true
-	default:
-		i.short, i.helped = "", false
+	case r.meeting.link.Provider != Teams:
+	case !r.meeting.long:
+		*i = invitation{r.meeting.key, strings.HasSuffix(id, inviteID)}
+	case last.short != "":
+		ok = last.named && strings.HasSuffix(id, inviteID+"_compatibility") ||
+			strings.HasSuffix(strings.TrimRight(words, "<( :\t\r\n\u00a0"), systemReference)
+		pair = [2]string{last.short, r.meeting.key}
 	}
 	return pair, ok
 }

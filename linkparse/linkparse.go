@@ -37,8 +37,11 @@ const (
 
 // A Link is one conference link, unwrapped and in canonical form.
 type Link struct {
-	Provider    string   `json:"provider"`
-	URL         string   `json:"url"` // canonical: what a recorder opens
+	Provider string `json:"provider"`
+	URL      string `json:"url"` // canonical: what a recorder opens
+	// MeetingID is the provider's id. It tells calls apart but for these: names of personal rooms (Zoom's
+	// /my/, Webex' /meet/) are unique below the URL's host only, and all meetings of a Teams channel have
+	// the channel's thread.
 	MeetingID   string   `json:"meeting_id,omitempty"`
 	Passcode    string   `json:"passcode,omitempty"` // the URL's own token (pwd, p), not the digits that people type
 	TenantID    string   `json:"tenant_id,omitempty"`
@@ -65,6 +68,6 @@ type Found struct {
 // a field in the order of the text, what is quoted from earlier mails last.
 //
 // One meeting is one link: the one that stands first, in the variant that has the token for guests.
-// A Teams invitation's short and long link are one, too. Of text, HTML and URLs nothing else is
-// assumed than that they may be hostile.
+// A Teams invitation's short and long link are one, too. Whatever the fields hold, the work is
+// proportional to their length.
 func Find(o Options, fields ...Field) Found { return find(o, fields...).found() }

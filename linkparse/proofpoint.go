@@ -24,7 +24,7 @@ const runLengths = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz01234567
 
 // proofpointV3 reads /v3/__URL__;BYTES!!…: in the URL, "*" stands for the next of the bytes and "**X" for
 // the next N. N counts bytes, not characters: published links with dashes and kana decode only so
-// (cardi/proofpoint-url-decoder's issue 7), while Proofpoint's own published decoder fails on them.
+// (cardi/proofpoint-url-decoder #7), while Proofpoint's own published decoder fails on them.
 func proofpointV3(a address) string {
 	_, rest, ok := strings.Cut(a.rest, "/v3/__")
 	if !ok {

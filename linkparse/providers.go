@@ -76,19 +76,13 @@ func leadingID(segment string, min, max int) (string, bool) {
 	return id, len(id) >= min && len(id) <= max && endsToken(segment[len(id):])
 }
 
-// endsToken reports whether what follows an id in a path shows that the id is complete.
+// endsToken reports whether what follows an id in a path shows that the id is complete: nothing, or
+// punctuation, escaped at times. Anything else may be more of it, and half an id is another's meeting.
 func endsToken(rest string) bool {
-	if rest == "" {
-		return true
+	if len(rest) >= 3 && rest[0] == '%' && isHex(rest[1]) && isHex(rest[2]) {
+		rest = string(rune(unhex(rest[1])<<4 | unhex(rest[2])))
 	}
-	if rest[0] == '%' { // an escaped ">" is litter; an escaped "?", "/" or "%" is more of the URL
-		if len(rest) < 3 || !isHex(rest[1]) || !isHex(rest[2]) {
-			return false
-		}
-		c := unhex(rest[1])<<4 | unhex(rest[2])
-		return !isToken(c) && !strings.ContainsRune("?/%", rune(c))
-	}
-	return !isToken(rest[0]) && rest[0] != '.' && rest[0] != '@'
+	return rest == "" || strings.IndexByte(",;:!'\"()<>[]{}*|&", rest[0]) >= 0
 }
 
 // matches compares path segments with a pattern, in which "#" stands for the segment that is returned.
@@ -152,7 +146,18 @@ func (o other) meeting(a address) (meeting, bool) {
 	if o.fragment && all(fragment, isQueryByte) {
 		url += "#" + fragment
 	}
+	if again, ok := untrimmed(url); ok {
+		return o.meeting(again)
+	}
 	return meeting{link: Link{URL: url}, key: url}, true
+}
+
+// untrimmed is the address without the punctuation at a URL's end, if there is any: what we give must
+// be what we find again in a text.
+func untrimmed(url string) (address, bool) {
+	trimmed := trimPunctuation(url, 0)
+	a, ok := parse(trimmed)
+	return a, ok && trimmed != url
 }
 
 // consentMeeting reads a consent-enabled link: https://HOST/COMPANY/USER[/MEETING]. What it leads to is
@@ -173,6 +178,9 @@ func consentMeeting(a address) (meeting, bool) {
 	if query := a.query(); all(query, isQueryByte) {
 		m.link.URL += "?" + query
 		m.secret = param(query, "tkn") != ""
+	}
+	if again, ok := untrimmed(m.link.URL); ok {
+		return consentMeeting(again)
 	}
 	return m, true
 }

@@ -17,17 +17,17 @@ func (f *finder) hint(where, text string, opaque []Opaque) {
 	}
 }
 
-// recover builds a Zoom link from the number that an invitation prints, if no field has any link. Two
-// things are enough to know that it is Zoom's number: that a gateway names a Zoom host as what is
-// behind its opaque link (Mimecast does), or that the text has no link at all, speaks of Zoom and of no
-// other service. Such a link never has the token for guests.
+// recover builds a Zoom link from the number that an invitation prints, if no field has a meeting's
+// link. Two things are enough to know that it is Zoom's number: that a gateway names a Zoom host as what
+// is behind its opaque link (Mimecast does), or that the event has no URL at all and the text speaks of
+// Zoom and of no other service. Such a link never has the token for guests.
 func (f *finder) recover() {
 	if len(f.links) > 0 {
 		return
 	}
 	for _, h := range f.hints {
 		host, labels := h.zoom()
-		if host == "" && len(f.opaque) == 0 && onlyZoom(h.text) {
+		if host == "" && f.steps == 0 && onlyZoom(h.text) {
 			host = "zoom.us"
 		}
 		if host == "" {
@@ -57,6 +57,9 @@ func (f *finder) addZoom(host, id, where string, labels []string) {
 	}
 }
 
+// otherServices print numbers as meetings' ids that are as long as Zoom's.
+var otherServices = []string{"zoomgov", "teams", "webex", "google meet", "bluejeans", "blue jeans", "ringcentral", "goto", "skype", "chime", "lifesize", "8x8"}
+
 // onlyZoom reports whether a text names Zoom and neither another service nor Zoom's cloud for
 // governments, whose numbers are others.
 func onlyZoom(text string) bool {
@@ -64,9 +67,7 @@ func onlyZoom(text string) bool {
 		return false
 	}
 	text = strings.ToLower(text)
-	return strings.Contains(text, "zoom") && !slices.ContainsFunc([]string{"zoomgov", "teams", "webex", "meet.google"}, func(s string) bool {
-		return strings.Contains(text, s)
-	})
+	return strings.Contains(text, "zoom") && !slices.ContainsFunc(otherServices, func(s string) bool { return strings.Contains(text, s) })
 }
 
 // idLabels are what invitations print before a meeting's number.

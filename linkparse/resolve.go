@@ -19,7 +19,6 @@ type result struct {
 	kind    resultKind
 	meeting meeting
 	opaque  Opaque
-	help    bool // Teams' help page, a landmark in its invitations
 }
 
 // resolve unwraps a URL and reads what is inside.
@@ -40,7 +39,7 @@ func (f *finder) resolve(url string) result {
 		m, ok = readMeeting(a)
 	}
 	if !ok {
-		return result{kind: isForeign, help: isTeamsHelp(a)}
+		return result{kind: isForeign}
 	}
 	m.link.WrappedBy = labels
 	return result{kind: isMeeting, meeting: m}
@@ -88,11 +87,11 @@ func isWeb(url string) bool {
 
 // webURL makes an absolute URL of what stands in an href: people leave out the scheme, and browsers
 // take "//host/…" for one without.
-func webURL(href string) string {
+func (f *finder) webURL(href string) string {
 	if rest, ok := strings.CutPrefix(href, "//"); ok {
 		return "https://" + rest
 	}
-	if host, _, ok := strings.Cut(href, "/"); ok && !strings.Contains(host, ":") && known(host) {
+	if host, _, ok := strings.Cut(href, "/"); ok && !strings.Contains(host, ":") && known(host, f.consent) {
 		return "https://" + href
 	}
 	return strings.ReplaceAll(href, "&amp;", "&")

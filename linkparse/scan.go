@@ -1,13 +1,17 @@
 package linkparse
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // A scanner finds URLs in text. It goes from slash to slash, so text without any costs next to nothing,
 // and never looks at a byte more often than a constant number of times.
 type scanner struct {
 	s     string
-	pos   int // where to look on
-	floor int // the end of the last URL; nothing of it is read again
+	hosts []string // hosts whose URLs are found without a scheme, beside those of the tables
+	pos   int      // where to look on
+	floor int      // the end of the last URL; nothing of it is read again
 }
 
 // next gives the next URL, absolute, and the offset at which it stands.
@@ -27,7 +31,7 @@ func (c *scanner) next() (url string, from int, ok bool) {
 		inside := !bare && c.inside(from)
 		c.floor = max(end, c.pos)
 		c.pos = c.floor
-		if inside || len(raw) > maxURL {
+		if inside {
 			continue
 		}
 		if bare {
@@ -59,7 +63,7 @@ func (c *scanner) start(i int) (from int, bare bool) {
 	for j > c.floor && isHostByte(c.s[j-1]) && i-j < 254 {
 		j--
 	}
-	if !strings.Contains(c.s[j:i], ".") || !startsBare(c.s[:j]) || !known(c.s[j:i]) {
+	if !strings.Contains(c.s[j:i], ".") || !startsBare(c.s[:j]) || !known(c.s[j:i], c.hosts) {
 		return -1, false
 	}
 	return j, true
@@ -82,8 +86,8 @@ func startsBare(before string) bool {
 	return false
 }
 
-// known reports whether the tables have the host.
-func known(host string) bool {
+// known reports whether the tables, or more, have the host.
+func known(host string, more []string) bool {
 	host = strings.ToLower(host)
 	for range providersByHost.at(host) {
 		return true
@@ -91,7 +95,7 @@ func known(host string) bool {
 	for range gatewaysByHost.at(host) {
 		return true
 	}
-	return false
+	return slices.Contains(more, host)
 }
 
 // inside reports whether the URL at from is a part of another one that has no scheme, as in

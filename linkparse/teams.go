@@ -51,7 +51,7 @@ func teamsShort(a address, segment string) (meeting, bool) {
 		cloud = "teams.microsoft.com"
 	}
 	m := meeting{link: Link{URL: "https://" + a.host + "/meet/" + id, MeetingID: id}, key: cloud + " " + id}
-	if p := run(a.param("p"), isAlnum); p != "" {
+	if p := run(unescape(a.param("p")), isAlnum); p != "" {
 		m.link.URL += "?p=" + p
 		m.link.Passcode, m.secret = p, true
 	}
@@ -64,6 +64,7 @@ func teamsLong(host, thread, message string, c teamsContext) (meeting, bool) {
 	if !isThread(thread) || !all(message, isDigit) || !isGUID(c.Tid) || c.Oid != "" && !isGUID(c.Oid) {
 		return meeting{}, false
 	}
+	c.Tid, c.Oid = strings.ToLower(c.Tid), strings.ToLower(c.Oid)
 	context := `{"Tid":"` + c.Tid + `"`
 	if c.Oid != "" {
 		context += `,"Oid":"` + c.Oid + `"`
@@ -103,12 +104,6 @@ func isGUID(s string) bool {
 		}
 	}
 	return true
-}
-
-// isTeamsHelp reports whether a is the "Need help?" link of an invitation. Invitations of 2026 have it
-// between the short link and the long one.
-func isTeamsHelp(a address) bool {
-	return a.host == "aka.ms" && strings.EqualFold(a.path(), "/JoinTeamsMeeting")
 }
 
 // teamsRoute is the target of a link into Teams' own web page: the route stands in the fragment, or in

@@ -28,7 +28,7 @@ func webexMeeting(a address) (meeting, bool) {
 	for _, form := range []string{"meet/#", "join/#", "m/#"} { // personal rooms, under their users' names
 		if name, ok := matches(segments, form); ok {
 			segment := unescape(name)
-			if name = run(segment, isUserByte); name == "" || !endsToken(segment[len(name):]) {
+			if name = run(segment, isUserByte); name == "" || name[len(name)-1] == '.' || !endsToken(segment[len(name):]) {
 				return meeting{}, false
 			}
 			return meeting{
@@ -43,15 +43,15 @@ func webexMeeting(a address) (meeting, bool) {
 func isUserByte(c byte) bool { return isToken(c) || c == '.' || c == '@' || c == '+' }
 
 func webexByMTID(a address, path string) (meeting, bool) {
-	id := webexMTID(a.param("MTID"))
-	if id == "" {
+	id := webexMTID(unescape(a.param("MTID")))
+	if id == "" || !all(path, isPathByte) {
 		return meeting{}, false
 	}
 	return meeting{link: Link{URL: "https://" + a.host + path + "?MTID=" + id, MeetingID: id}, key: id}, true
 }
 
 // webexMTID is the id that a value begins with: a letter for the kind of meeting and, so far always,
-// 32 hex digits. An escaped ">" behind it falls off (MeetingBar's issue 727).
+// 32 hex digits. An escaped ">" behind it falls off (MeetingBar #727).
 func webexMTID(value string) string {
 	if value == "" || value[0] < 'a' || value[0] > 'z' {
 		return ""
@@ -84,7 +84,7 @@ func webexByApp(a address, segments []string) (meeting, bool) {
 		return meeting{link: Link{URL: "https://" + a.host + strings.TrimRight(path, "/"), MeetingID: id}, key: id}, true
 	}
 	if _, ok := matches(segments, "collabs/meetings/join"); ok && a.host == "meetings.webex.com" {
-		if id := a.param("uuid"); len(id) >= 16 && all(id, isAlnum) {
+		if id := unescape(a.param("uuid")); len(id) >= 16 && all(id, isAlnum) {
 			return meeting{link: Link{URL: "https://" + a.host + "/collabs/meetings/join?uuid=" + id, MeetingID: id}, key: id}, true
 		}
 	}

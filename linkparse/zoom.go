@@ -37,14 +37,14 @@ func zoomMeeting(a address) (meeting, bool) {
 		return meeting{}, false
 	case sub == "events": // /ejl/ is one attendee's own link; /ev/ is the event's page
 		token, ok := matches(segments, "ejl/#")
-		if !ok || !all(token, isTokenOrMark) {
+		if !ok || !all(token, isTokenOrMark) || isMark(token[len(token)-1]) {
 			return meeting{}, false
 		}
 		return meeting{link: Link{URL: "https://" + a.host + "/ejl/" + token, MeetingID: token}, key: "ejl " + token}, true
 	case sub == "app": // the web client's own host serves no /j/
 		a.host = base
 	}
-	if name, ok := matches(segments, "my/#"); ok && all(name, isTokenOrMark) {
+	if name, ok := matches(segments, "my/#"); ok && all(name, isTokenOrMark) && !isMark(name[len(name)-1]) {
 		return zoomLink(a, "/my/", name, a.host+"/"+strings.ToLower(name)), true
 	}
 	for _, f := range zoomForms {
@@ -57,7 +57,8 @@ func zoomMeeting(a address) (meeting, bool) {
 	return meeting{}, false
 }
 
-func isTokenOrMark(c byte) bool { return isToken(c) || c == '.' || c == '~' }
+func isTokenOrMark(c byte) bool { return isToken(c) || isMark(c) }
+func isMark(c byte) bool        { return c == '.' || c == '~' } // none ends a token: it would be the sentence's
 
 func zoomHost(host string) (sub, base, cloud string) {
 	for _, b := range zoomBases {
@@ -74,12 +75,12 @@ func zoomHost(host string) (sub, base, cloud string) {
 func zoomLink(a address, path, id, key string) meeting {
 	m := meeting{link: Link{URL: "https://" + a.host + path + id, MeetingID: id}, key: key}
 	sep := "?"
-	if pwd := zoomPassword(a.param("pwd")); pwd != "" {
+	if pwd := zoomPassword(unescape(a.param("pwd"))); pwd != "" {
 		m.link.Passcode, m.secret = pwd, true
 		m.link.URL += sep + "pwd=" + pwd
 		sep = "&"
 	}
-	if tk := run(a.param("tk"), isTokenOrMark); tk != "" { // a registrant's own
+	if tk := strings.TrimRight(run(unescape(a.param("tk")), isTokenOrMark), ".~"); tk != "" { // a registrant's own
 		m.secret = true
 		m.link.URL += sep + "tk=" + tk
 	}

@@ -2,7 +2,9 @@ package schedule
 
 import (
 	"cmp"
+	"net/url"
 	"slices"
+	"strings"
 	"time"
 
 	"example.com/syncd/calendar"
@@ -197,16 +199,28 @@ func sameCall(a, b eligibility.Decision) bool {
 }
 
 // CallKeys are the names under which d's call is known, each with its provider: two decisions that
-// share one mean the same call when their times overlap. Without a meeting id, the URL stands for it.
+// share one mean the same call when their times overlap.
 func CallKeys(d eligibility.Decision) []string {
 	if !d.Record {
 		return nil
 	}
-	keys := make([]string, 0, 1+len(d.CallKeys))
-	for _, id := range append([]string{cmp.Or(d.MeetingID, d.JoinURL)}, d.CallKeys...) {
-		if id != "" {
-			keys = append(keys, d.Provider+" "+id)
-		}
+	keys := []string{callKey(d.Provider, d.MeetingID, d.JoinURL)}
+	for _, id := range d.CallKeys {
+		keys = append(keys, callKey(d.Provider, id, d.JoinURL))
 	}
 	return keys
+}
+
+// callKey is a call's number, or its meeting thread, which are the provider's own. Any other id, such as
+// the name of a personal room or a channel's thread, belongs to a place: the address tells which.
+func callKey(provider, id, joinURL string) string {
+	number := id != "" && strings.Trim(id, "0123456789") == ""
+	if number || strings.HasPrefix(id, "19:meeting_") {
+		return provider + " " + id
+	}
+	place := joinURL
+	if u, err := url.Parse(joinURL); err == nil {
+		place = u.Host + u.Path
+	}
+	return provider + " " + place
 }

@@ -60,6 +60,11 @@ func TestPlan(t *testing.T) {
 	cancelled.Record = false
 	secondKey := recorded("b", "short", 1.5)
 	secondKey.CallKeys = []string{"1"}
+	room := func(key, host string) eligibility.Decision {
+		d := recorded(key, "jane", 1)
+		d.JoinURL = "https://" + host + "/my/jane?pwd=" + key
+		return d
+	}
 	for _, c := range []struct {
 		name  string
 		steps []step
@@ -89,6 +94,10 @@ func TestPlan(t *testing.T) {
 			{"one behind the other", []eligibility.Decision{recorded("a", "1", 1), recorded("b", "1", 2)}, []string{"scheduled 1 [a]", "scheduled 1 [b]"}},
 			{"they overlap now", []eligibility.Decision{recorded("a", "1", 1), recorded("b", "1", 1.5)}, []string{"cancelled 2 [%]", "updated 2 [a b]"}},
 			{"and part again", []eligibility.Decision{recorded("a", "1", 1), recorded("b", "1", 2)}, []string{"scheduled 3 [%]", "updated 3 [%]"}},
+		}},
+		{"two people's rooms of one name", []step{
+			{"both", []eligibility.Decision{room("a", "acme.example"), room("b", "globex.example")}, []string{"scheduled 1 [a]", "scheduled 1 [b]"}},
+			{"the same room", []eligibility.Decision{room("a", "acme.example"), room("b", "acme.example")}, []string{"cancelled 2 [b]", "updated 2 [a b]"}},
 		}},
 		{"a chain of overlaps is one call", []step{
 			{"three", []eligibility.Decision{recorded("a", "1", 1), recorded("b", "1", 1.9), recorded("c", "1", 2.8)}, []string{"scheduled 1 [a b c]"}},

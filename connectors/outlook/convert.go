@@ -1,0 +1,201 @@
+package outlook
+
+import (
+	"encoding/json"
+	"strings"
+	"time"
+
+	"example.com/syncd/calendar"
+	"example.com/syncd/internal/zones"
+)
+
+// event is what syncd looks at of Graph's event resource. Absent fields stay zero.
+type event struct {
+	ID                    string     `json:"id"`
+	ICalUID               string     `json:"iCalUId"`
+	Type                  string     `json:"type"` // singleInstance, occurrence, exception, seriesMaster
+	Subject               string     `json:"subject"`
+	Start                 dateTime   `json:"start"`
+	End                   dateTime   `json:"end"`
+	IsAllDay              bool       `json:"isAllDay"`
+	IsCancelled           bool       `json:"isCancelled"`
+	IsDraft               bool       `json:"isDraft"`
+	Sensitivity           string     `json:"sensitivity"`
+	ShowAs                string     `json:"showAs"`
+	Organizer             recipient  `json:"organizer"`
+	Attendees             []attendee `json:"attendees"`
+	Location              location   `json:"location"`
+	Locations             []location `json:"locations"`
+	OnlineMeeting         *meeting   `json:"onlineMeeting"`
+	OnlineMeetingURL      string     `json:"onlineMeetingUrl"`
+	Body                  itemBody   `json:"body"`
+	OriginalStart         string     `json:"originalStart"`
+	OriginalStartTimeZone string     `json:"originalStartTimeZone"`
+	LastModified          string     `json:"lastModifiedDateTime"`
+}
+
+type (
+	dateTime struct {
+		DateTime string `json:"dateTime"` // without an offset, with seven digits of fraction
+		TimeZone string `json:"timeZone"` // UTC, since we ask for it
+	}
+	recipient struct {
+		EmailAddress struct {
+			Name    string `json:"name"`
+			Address string `json:"address"`
+		} `json:"emailAddress"`
+	}
+	attendee struct {
+		recipient
+		Type   string `json:"type"` // required, optional, resource
+		Status struct {
+			Response string `json:"response"`
+		} `json:"status"`
+	}
+	location struct {
+		DisplayName string `json:"displayName"`
+		LocationURI string `json:"locationUri"`
+	}
+	meeting struct {
+		JoinURL string `json:"joinUrl"`
+	}
+	itemBody struct {
+		Content string `json:"content"`
+	}
+)
+
+// visibilities are Graph's sensitivities in our words. What is absent, or came up later, counts as
+// private: the recording decision must not hang on a guess.
+var visibilities = map[string]string{
+	"normal": calendar.VisibilityDefault, "personal": calendar.VisibilityPrivate,
+	"private": calendar.VisibilityPrivate, "confidential": calendar.VisibilityConfidential,
+}
+
+// responses are Graph's answers in our words. Anything else is no answer.
+var responses = map[string]string{
+	"organizer": calendar.ResponseAccepted, "accepted": calendar.ResponseAccepted,
+	"tentativelyAccepted": calendar.ResponseTentative, "declined": calendar.ResponseDeclined,
+}
+
+// alone are the kinds of entries without guests, by how they show their owner.
+var alone = map[string]string{"oof": calendar.KindOutOfOffice, "workingElsewhere": calendar.KindWorkingLocation}
+
+// convert is one element of a page as ours, and whether it is one that counts: masters of series and
+// drafts do not. Of an element that can't be read, its id and what could be read remain, without times.
+func convert(raw json.RawMessage) (calendar.Event, bool) {
+	var e event
+	broken := json.Unmarshal(raw, &e) != nil // fields behind the bad one have been read all the same
+	if e.ID == "" || e.Type == "seriesMaster" || e.IsDraft {
+		return calendar.Event{}, false
+	}
+	out := calendar.Event{
+		Ref: calendar.Ref(e.ID), UID: calendar.CanonicalUID(e.ICalUID), Kind: calendar.KindDefault,
+		Status: calendar.StatusConfirmed, Title: e.Subject, Visibility: calendar.VisibilityPrivate,
+		Organizer: person(e.Organizer), Location: place(e), Description: e.Body.Content,
+	}
+	if v, ok := visibilities[e.Sensitivity]; ok {
+		out.Visibility = v
+	}
+	if e.IsCancelled {
+		out.Status = calendar.StatusCancelled
+	}
+	if kind, ok := alone[e.ShowAs]; ok && len(e.Attendees) == 0 {
+		out.Kind = kind
+	}
+	if !broken {
+		out.Start, out.End = when(e.Start, e.IsAllDay), when(e.End, e.IsAllDay)
+	}
+	if e.Type == "occurrence" || e.Type == "exception" {
+		out.Original = original(e, out.Start)
+	}
+	for _, a := range e.Attendees {
+		out.Attendees = append(out.Attendees, guest(a))
+	}
+	if e.OnlineMeeting != nil && e.OnlineMeeting.JoinURL != "" {
+		out.Conference = append(out.Conference, calendar.Conference{Kind: "video", URL: e.OnlineMeeting.JoinURL})
+	}
+	if e.OnlineMeetingURL != "" {
+		out.Conference = append(out.Conference, calendar.Conference{Kind: "video", URL: e.OnlineMeetingURL})
+	}
+	if t, err := time.Parse(time.RFC3339, e.LastModified); err == nil {
+		out.Updated = t.UTC()
+	}
+	out.TimeZone = zoneName(e.OriginalStartTimeZone)
+	return out, true
+}
+
+// when is a time in UTC, or a day. An all-day entry goes from midnight to midnight of the zone that was
+// asked for; it is not shifted.
+func when(d dateTime, allDay bool) calendar.When {
+	if d.TimeZone != "" && !strings.EqualFold(d.TimeZone, "UTC") {
+		return calendar.When{}
+	}
+	t, err := time.Parse("2006-01-02T15:04:05.9999999", strings.TrimSuffix(d.DateTime, "Z"))
+	switch {
+	case err != nil:
+		return calendar.When{}
+	case allDay:
+		return calendar.When{Day: t.Format(time.DateOnly)}
+	}
+	return calendar.At(t)
+}
+
+// original is where the series put the occurrence. An occurrence that was never moved may not say it:
+// its start is it. An exception that does not say it has the day in its UID, and nothing else; that is
+// enough to tell it from its neighbours.
+func original(e event, start calendar.When) calendar.When {
+	if t, err := time.Parse(time.RFC3339, e.OriginalStart); err == nil {
+		if e.IsAllDay {
+			return calendar.When{Day: t.UTC().Format(time.DateOnly)}
+		}
+		return calendar.At(t)
+	}
+	if e.Type == "occurrence" {
+		return start
+	}
+	if day := calendar.InstanceDate(e.ICalUID); day != "" {
+		return calendar.When{Day: day}
+	}
+	return start
+}
+
+func person(r recipient) calendar.Person {
+	return calendar.Person{Email: r.EmailAddress.Address, Name: r.EmailAddress.Name}
+}
+
+func guest(a attendee) calendar.Attendee {
+	p := person(a.recipient)
+	out := calendar.Attendee{Email: p.Email, Name: p.Name, Kind: calendar.AttendeePerson, Response: calendar.ResponseNone, Optional: a.Type == "optional"}
+	if a.Type == "resource" {
+		out.Kind = calendar.AttendeeResource
+	}
+	if r, ok := responses[a.Status.Response]; ok {
+		out.Response = r
+	}
+	return out
+}
+
+// place is all that stands as a location, a line each.
+func place(e event) string {
+	var lines []string
+	for _, l := range append([]location{e.Location}, e.Locations...) {
+		for _, s := range []string{l.DisplayName, l.LocationURI} {
+			if s != "" && !strings.Contains("\n"+strings.Join(lines, "\n")+"\n", "\n"+s+"\n") {
+				lines = append(lines, s)
+			}
+		}
+	}
+	return strings.Join(lines, "\n")
+}
+
+// zoneName is the IANA name of a zone that Graph may name in Windows' way, in IANA's, or as
+// "tzone://Microsoft/Custom"; "" if it is not known. Times are in UTC, so nothing hangs on it.
+func zoneName(name string) string {
+	if loc, ok := zones.IANA(name); ok {
+		return loc.String()
+	}
+	if loc, ok := zones.Windows(name); ok {
+		return loc.String()
+	}
+	return ""
+}

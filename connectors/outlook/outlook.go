@@ -1,0 +1,218 @@
+// Package outlook reads the calendars of a Microsoft 365 tenant through Microsoft Graph, with an
+// application's permission.
+//
+// calendarView/delta is used as a change detector: an idle look is one request with an empty answer.
+// When it tells of any change, the horizon is listed anew by plain calendarView, which has every
+// occurrence whole. The delta's own changes are not applied: it sends occurrences without their
+// subject or guests, no tombstone for a deleted occurrence, masters of series as if they were
+// meetings, and ids from outside of its window.
+package outlook
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+
+	"golang.org/x/oauth2"
+	"golang.org/x/oauth2/clientcredentials"
+
+	"example.com/syncd/calendar"
+	"example.com/syncd/connectors"
+	"example.com/syncd/connectors/outlook/graph"
+	"example.com/syncd/internal/retry"
+)
+
+// Driver is the connector's entry in the list of drivers.
+var Driver = connectors.Driver{
+	Name:   "outlook",
+	Doc:    "a Microsoft 365 tenant, company-wide",
+	Config: func() connectors.Config { return &Config{Cloud: "global"} },
+}
+
+// cloud is where a national cloud's services are.
+type cloud struct{ login, graph string }
+
+// clouds are Microsoft's national clouds ("National cloud deployments" in the Graph documentation). GCC
+// is part of the global one.
+var clouds = map[string]cloud{
+	"global":   {"https://login.microsoftonline.com", "https://graph.microsoft.com"},
+	"gcc_high": {"https://login.microsoftonline.us", "https://graph.microsoft.us"},
+	"dod":      {"https://login.microsoftonline.us", "https://dod-graph.microsoft.us"},
+	"china":    {"https://login.partner.microsoftonline.cn", "https://microsoftgraph.chinacloudapi.cn"},
+}
+
+// Config is a connection's part of the configuration.
+type Config struct {
+	Tenant           string   `yaml:"tenant"` // its domain or id
+	ClientID         string   `yaml:"client_id"`
+	ClientSecretFile string   `yaml:"client_secret_file"`
+	Cloud            string   `yaml:"cloud"` // (global) | gcc_high | dod | china
+	Users            []string `yaml:"users"` // instead of the roster
+
+	pageSize int32 // of listings; for tests
+}
+
+// Validate names every setting that is missing or wrong.
+func (c *Config) Validate() error {
+	var errs []error
+	if c.Tenant == "" {
+		errs = append(errs, errors.New(`tenant is missing: name the tenant's domain or id, as "acme.com"`))
+	}
+	if _, ok := clouds[c.Cloud]; !ok {
+		errs = append(errs, fmt.Errorf("cloud: %q is none of %s", c.Cloud, strings.Join(slices.Sorted(maps.Keys(clouds)), ", ")))
+	}
+	for _, u := range c.Users {
+		if !strings.Contains(u, "@") {
+			errs = append(errs, fmt.Errorf("users: %q is no email address", u))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// Open makes the connector. The secret is read when it is needed first.
+func (c *Config) Open(env connectors.Env) (connectors.Connector, error) {
+	if !env.Replayed && (c.ClientID == "" || c.ClientSecretFile == "") {
+		return nil, errors.New("client_id or client_secret_file is missing: register an application with the permissions Calendars.Read and User.Read.All, and make it a secret")
+	}
+	return &connector{cfg: *c, env: env, cloud: clouds[c.Cloud]}, nil
+}
+
+type connector struct {
+	cfg   Config
+	env   connectors.Env
+	cloud cloud
+
+	mu    sync.Mutex
+	graph *graph.Client // made at its first use; with it the application's token, which lasts an hour
+}
+
+var _ connectors.Connector = (*connector)(nil)
+
+// client is the Graph service with the application's credentials. Retries lie below them, so that they
+// happen once.
+func (c *connector) client(ctx context.Context) (*graph.Client, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.graph != nil {
+		return c.graph, nil
+	}
+	transport := retry.Transport(c.env.HTTP, retry.Default)
+	hc := &http.Client{Transport: transport}
+	if !c.env.Replayed {
+		secret, err := c.env.ReadFile(c.cfg.ClientSecretFile)
+		if err != nil {
+			return nil, fmt.Errorf("outlook: client_secret_file: %w: %w", err, connectors.ErrAccess)
+		}
+		cfg := clientcredentials.Config{
+			ClientID: c.cfg.ClientID, ClientSecret: strings.TrimSpace(string(secret)), AuthStyle: oauth2.AuthStyleInParams,
+			TokenURL: c.cloud.login + "/" + url.PathEscape(c.cfg.Tenant) + "/oauth2/v2.0/token", Scopes: []string{c.cloud.graph + "/.default"},
+		}
+		// The source outlives the request that made it.
+		life := context.WithValue(context.WithoutCancel(ctx), oauth2.HTTPClient, &http.Client{Transport: transport})
+		hc.Transport = &oauth2.Transport{Source: cfg.TokenSource(life), Base: transport}
+	}
+	g, err := graph.New(hc, c.cloud.graph+"/v1.0")
+	if err != nil {
+		return nil, err
+	}
+	c.graph = g
+	return g, nil
+}
+
+// page is any list of Graph's. Elements stay raw: a bad one costs itself alone.
+type page struct {
+	Value     []json.RawMessage `json:"value"`
+	NextLink  string            `json:"@odata.nextLink"`
+	DeltaLink string            `json:"@odata.deltaLink"`
+}
+
+// read makes a page of an answer, or the contract's error of what it says.
+func (c *connector) read(a graph.Answer, err error, doing string) (page, error) {
+	if err != nil {
+		return page{}, explainTransport(err, doing)
+	}
+	if a.Status != http.StatusOK {
+		return page{}, c.explain(a, doing)
+	}
+	var p page
+	if err := json.Unmarshal(a.Body, &p); err != nil {
+		return page{}, fmt.Errorf("outlook: %s: the answer is no list: %w", doing, err)
+	}
+	// A link to elsewhere would make us send the token there.
+	for _, link := range []string{p.NextLink, p.DeltaLink} {
+		if link != "" && !strings.HasPrefix(link, c.cloud.graph+"/") {
+			return page{}, fmt.Errorf("outlook: %s: the next page is said to be on another host than %s", doing, c.cloud.graph)
+		}
+	}
+	return p, nil
+}
+
+// Sources are the primary calendars of the users, of the configured ones, or of every enabled member.
+// Whether a mailbox may be read is found out by pulling it.
+func (c *connector) Sources(ctx context.Context, users []string) ([]calendar.Source, error) {
+	if len(users) == 0 {
+		users = c.cfg.Users
+	}
+	if len(users) == 0 {
+		var err error
+		if users, err = c.roster(ctx); err != nil {
+			return nil, err
+		}
+	}
+	sources := make([]calendar.Source, len(users))
+	for i, u := range users {
+		u = strings.ToLower(u)
+		sources[i] = calendar.Source{
+			ID: calendar.NewSourceID(Driver.Name, c.env.Account, u), Driver: Driver.Name, Account: c.env.Account,
+			Calendar: u, Primary: true,
+		}
+	}
+	return sources, nil
+}
+
+// maxRoster bounds the roster's pages.
+const maxRoster = 1000
+
+func (c *connector) roster(ctx context.Context) ([]string, error) {
+	g, err := c.client(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var users []string
+	link := ""
+	for range maxRoster {
+		a, err := g.Users(ctx, link)
+		p, err := c.read(a, err, "list the users of "+c.cfg.Tenant)
+		if err != nil {
+			return nil, err
+		}
+		for _, raw := range p.Value {
+			var u struct {
+				UserPrincipalName string `json:"userPrincipalName"`
+				Mail              string `json:"mail"`
+				AccountEnabled    *bool  `json:"accountEnabled"`
+			}
+			if json.Unmarshal(raw, &u) != nil || u.AccountEnabled != nil && !*u.AccountEnabled {
+				continue
+			}
+			// Without a mail address there is no mailbox.
+			if u.Mail != "" {
+				users = append(users, cmp.Or(u.Mail, u.UserPrincipalName))
+			}
+		}
+		if link = p.NextLink; link == "" {
+			return users, nil
+		}
+	}
+	return nil, fmt.Errorf("outlook: the roster of %s does not end after %d pages", c.cfg.Tenant, maxRoster)
+}
+
+func (c *connector) pageLimit() int32 { return cmp.Or(c.cfg.pageSize, 100) }

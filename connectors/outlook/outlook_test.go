@@ -1,0 +1,181 @@
+package outlook
+
+import (
+	"flag"
+	"io/fs"
+	"log/slog"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"example.com/syncd/calendar"
+	"example.com/syncd/connectors"
+	"example.com/syncd/connectors/conntest"
+	"example.com/syncd/internal/fakegraph"
+)
+
+var recordTapes = flag.Bool("record", false, "record the tapes anew from the simulated tenant")
+
+const eve = "eve@acme.co.uk"
+
+func now() time.Time { return conntest.Now }
+
+// open makes a connector to the tenant behind rt; without a secret, to a tape.
+func open(t *testing.T, cfg Config, rt http.RoundTripper, secret string) connectors.Connector {
+	t.Helper()
+	cfg.Tenant, cfg.Cloud = "acme.co.uk", "global"
+	if secret != "" {
+		cfg.ClientID, cfg.ClientSecretFile = fakegraph.ClientID, "secret"
+	}
+	if err := cfg.Validate(); err != nil {
+		t.Fatal(err)
+	}
+	c, err := cfg.Open(connectors.Env{
+		Account: "acme.co.uk", HTTP: rt, Now: now, Log: slog.New(slog.DiscardHandler), Replayed: secret == "",
+		ReadFile: func(name string) ([]byte, error) {
+			if name != "secret" {
+				return nil, fs.ErrNotExist
+			}
+			return []byte(secret + "\n"), nil
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// harness is eve's calendar in a simulated tenant.
+type harness struct{ tenant *fakegraph.Tenant }
+
+func (h harness) Connector(t *testing.T) connectors.Connector {
+	return open(t, Config{pageSize: 4}, h.tenant, fakegraph.ClientSecret)
+}
+func (h harness) Source() calendar.SourceID    { return source(eve) }
+func (h harness) Put(m conntest.Meeting)       { h.tenant.Put(eve, testEvent(m)) }
+func (h harness) Delete(uid string)            { h.tenant.Delete(eve, id(uid)) }
+func (h harness) ExpireCursors()               { h.tenant.ExpireTokens() }
+func (h harness) Throttle(after time.Duration) { h.tenant.Throttle(after) }
+func (h harness) Revoke()                      { h.tenant.Revoke() }
+func (h harness) Restore()                     { h.tenant.Restore() }
+
+func source(user string) calendar.SourceID {
+	return calendar.NewSourceID("outlook", "acme.co.uk", user)
+}
+
+func id(uid string) string { return "AAMk-" + strings.TrimSuffix(uid, "@example.com") }
+
+func testEvent(m conntest.Meeting) fakegraph.Event {
+	return fakegraph.Event{
+		ID: id(m.UID), UID: m.UID, Start: m.Start.Instant(), Length: m.Length, AllDay: m.Start.Day != "",
+		Weekly: m.Weekly, Moved: m.Moved, Dropped: m.Dropped,
+		Fields: map[string]any{"subject": m.Title, "organizer": address(eve), "attendees": guests(m.Guests...)},
+	}
+}
+
+func address(email string) map[string]any {
+	return map[string]any{"emailAddress": map[string]any{"address": email}}
+}
+
+func guests(emails ...string) []any {
+	all := []any{}
+	for _, e := range emails {
+		g := address(e)
+		g["type"], g["status"] = "required", map[string]any{"response": "accepted", "time": "2026-11-20T09:00:00Z"}
+		all = append(all, g)
+	}
+	return all
+}
+
+func tenant() *fakegraph.Tenant {
+	return fakegraph.New(now, fakegraph.User{Email: eve}, fakegraph.User{Email: "finn@acme.co.uk"}, fakegraph.User{Email: "zoe@acme.co.uk", Disabled: true},
+		fakegraph.User{Email: "old@acme.co.uk", NoMailbox: true}, fakegraph.User{Email: "room1@acme.co.uk"})
+}
+
+func TestConformance(t *testing.T) {
+	conntest.Run(t, conntest.Options{}, func(*testing.T) conntest.Harness { return harness{tenant()} })
+}
+
+func TestRoster(t *testing.T) {
+	sources, err := harness{tenant()}.Connector(t).Sources(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, s := range sources {
+		got = append(got, s.Calendar)
+	}
+	if want := "eve@acme.co.uk finn@acme.co.uk old@acme.co.uk room1@acme.co.uk"; strings.Join(got, " ") != want {
+		t.Errorf("got %v, want %s: everybody enabled, over all pages", got, want)
+	}
+}
+
+// counting counts requests for calendars.
+type counting struct {
+	http.RoundTripper
+	views, deltas int
+	bearer        bool
+}
+
+func (c *counting) RoundTrip(r *http.Request) (*http.Response, error) {
+	if strings.Contains(r.URL.Path, "/delta") {
+		c.deltas++
+	} else if strings.Contains(r.URL.Path, "calendarView") {
+		c.views++
+	}
+	c.bearer = c.bearer || r.Header.Get("Authorization") != ""
+	return c.RoundTripper.RoundTrip(r)
+}
+
+// TestRequests: an idle look is one request.
+func TestRequests(t *testing.T) {
+	tn := tenant()
+	c := &counting{RoundTripper: tn}
+	conn := open(t, Config{}, c, fakegraph.ClientSecret)
+	series := testEvent(conntest.Meeting{UID: "e@example.com", Start: calendar.At(conntest.Now.Add(time.Hour)), Length: time.Hour, Weekly: 500})
+	tn.Put(eve, series)
+	pull := func(cur connectors.Cursor) connectors.Cursor {
+		c.views, c.deltas = 0, 0
+		for p, err := range connectors.Pages(t.Context(), conn, source(eve), cur, conntest.Horizon) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			cur = p.Next
+		}
+		return cur
+	}
+	cur := pull("")
+	if pull(cur); c.views != 0 || c.deltas != 1 {
+		t.Errorf("an idle look took %d views and %d deltas", c.views, c.deltas)
+	}
+	tn.Put(eve, series)
+	if pull(cur); c.views != 1 || c.deltas > 3 {
+		t.Errorf("a touched series took %d views and %d deltas", c.views, c.deltas)
+	}
+}
+
+func TestReplayedSendsNoCredentials(t *testing.T) {
+	c := &counting{RoundTripper: tenant()}
+	if _, err := open(t, Config{}, c, "").Pull(t.Context(), source(eve), "", conntest.Horizon); err == nil || c.bearer || c.deltas != 1 {
+		t.Errorf("bearer %v, %d requests, %v", c.bearer, c.deltas, err)
+	}
+}
+
+func TestValidate(t *testing.T) {
+	for _, c := range []struct {
+		cfg  Config
+		want string
+	}{
+		{Config{Cloud: "global"}, "tenant is missing"},
+		{Config{Tenant: "t", Cloud: "moon"}, `cloud: "moon" is none of china, dod, gcc_high, global`},
+		{Config{Tenant: "t", Cloud: "global", Users: []string{"eve"}}, `"eve" is no email address`},
+	} {
+		if err := c.cfg.Validate(); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%+v: got %v, want %q", c.cfg, err, c.want)
+		}
+	}
+	if _, err := (&Config{Tenant: "t", Cloud: "global"}).Open(connectors.Env{}); err == nil || !strings.Contains(err.Error(), "client_secret_file") {
+		t.Errorf("without a secret: %v", err)
+	}
+}

@@ -1,0 +1,151 @@
+package outlook
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"hash/fnv"
+	"strings"
+	"time"
+
+	"example.com/syncd/calendar"
+	"example.com/syncd/connectors"
+	"example.com/syncd/connectors/outlook/graph"
+)
+
+// cursor is how far a calendar has been read. A change of its shape needs a higher version.
+type cursor struct {
+	Version int       `json:"v"`
+	From    time.Time `json:"from"` // the window that was, or is being, read
+	To      time.Time `json:"to"`
+	State   state     `json:"state"`
+	Link    string    `json:"link,omitempty"`  // the walk's or the listing's next page
+	Delta   string    `json:"delta,omitempty"` // behind a walk: where to ask what has changed since
+	// Changed says that the walk has seen a change, so that a listing must follow.
+	Changed bool `json:"changed,omitempty"`
+	// Pages and Seen guard against a walk that never ends: how many pages it has had, and the last
+	// one's ids.
+	Pages int    `json:"pages,omitempty"`
+	Seen  uint64 `json:"seen,omitempty"`
+}
+
+// A state is what the next pull does.
+type state string
+
+const (
+	walk state = "walk" // follow the delta to its end, to learn whether anything changed
+	view state = "view" // list the window
+	idle state = "idle" // ask from where the last walk ended
+)
+
+const version = 1
+
+// maxWalk bounds a walk. Endless ones have been seen: links that lead on for ever over the same ids.
+const maxWalk = 300
+
+func (c cursor) encode() (connectors.Cursor, error) {
+	c.Version = version
+	b, err := json.Marshal(c)
+	return connectors.Cursor(b), err
+}
+
+// Pull goes one page further. A full reading walks the delta to its end first, and lists the window
+// then, so that a change in between is told by the next question.
+func (c *connector) Pull(ctx context.Context, src calendar.SourceID, cur connectors.Cursor, horizon calendar.Window) (connectors.Page, error) {
+	user, ok := strings.CutPrefix(string(src), string(calendar.NewSourceID(Driver.Name, c.env.Account, "")))
+	if !ok {
+		return connectors.Page{}, fmt.Errorf("outlook: %s is no calendar of the connection %s", src, c.env.Account)
+	}
+	if err := ctx.Err(); err != nil {
+		return connectors.Page{}, err
+	}
+	at := cursor{From: horizon.Start.UTC(), To: horizon.End.UTC(), State: walk, Changed: true}
+	if cur != "" {
+		var saved cursor
+		if err := json.Unmarshal([]byte(cur), &saved); err != nil || saved.Version != version {
+			return connectors.Page{}, fmt.Errorf("outlook: a cursor of another version: %w", connectors.ErrCursor)
+		}
+		// The window is fixed in the token and does not slide: another one is another reading. So is a
+		// walk that was given up.
+		if saved.From.Equal(horizon.Start) && saved.To.Equal(horizon.End) && (saved.State != idle || saved.Delta != "") {
+			at = saved
+		}
+	}
+	g, err := c.client(ctx)
+	if err != nil {
+		return connectors.Page{}, err
+	}
+	if at.State == view {
+		return c.list(ctx, g, user, at)
+	}
+	if at.State == idle {
+		at = cursor{From: at.From, To: at.To, State: walk, Link: at.Delta}
+	}
+	return c.follow(ctx, g, user, at)
+}
+
+// follow reads one page of the delta. What is on it does not count, only whether anything is.
+func (c *connector) follow(ctx context.Context, g *graph.Client, user string, at cursor) (connectors.Page, error) {
+	a, err := g.Delta(ctx, user, calendar.Window{Start: at.From, End: at.To}, c.pageLimit(), at.Link)
+	p, err := c.read(a, err, "ask for changes in the calendar of "+user)
+	if err != nil {
+		return connectors.Page{}, err
+	}
+	at.Changed = at.Changed || len(p.Value) > 0
+	at.Pages++
+	seen := fingerprint(p.Value)
+	endless := at.Pages >= maxWalk || len(p.Value) > 0 && seen == at.Seen
+	at.Seen = seen
+	next := cursor{From: at.From, To: at.To, Delta: p.DeltaLink}
+	switch {
+	case p.DeltaLink != "" && !at.Changed:
+		next.State = idle // nothing new
+	case p.DeltaLink != "", endless:
+		next.State = view // without a delta link, the reading begins anew behind the listing
+	case p.NextLink != "":
+		next, next.Link = at, p.NextLink // an empty page is not the end
+	default:
+		return connectors.Page{}, fmt.Errorf("outlook: the delta of %s has neither a next page nor an end", user)
+	}
+	cur, err := next.encode()
+	return connectors.Page{Next: cur, More: next.State != idle}, err
+}
+
+// fingerprint is of the ids on a page.
+func fingerprint(items []json.RawMessage) uint64 {
+	h := fnv.New64a()
+	for _, raw := range items {
+		var e struct {
+			ID string `json:"id"`
+		}
+		if json.Unmarshal(raw, &e) == nil {
+			h.Write([]byte(e.ID + "\n"))
+		}
+	}
+	return h.Sum64()
+}
+
+// list reads one page of the window.
+func (c *connector) list(ctx context.Context, g *graph.Client, user string, at cursor) (connectors.Page, error) {
+	a, err := g.View(ctx, user, calendar.Window{Start: at.From, End: at.To}, c.pageLimit(), at.Link)
+	got, err := c.read(a, err, "read the calendar of "+user)
+	if err != nil {
+		return connectors.Page{}, err
+	}
+	p := connectors.Page{First: at.Link == "", Full: true}
+	for _, raw := range got.Value {
+		if e, ok := convert(raw); ok {
+			p.Events = append(p.Events, e)
+		}
+	}
+	if got.NextLink != "" {
+		at.Link, p.More = got.NextLink, true
+	} else {
+		// Pages are of different moments: behind several, ask again at once.
+		p.More = at.Link != ""
+		at.Link, at.State = "", idle
+		p.Last, p.Listed = true, calendar.Window{Start: at.From, End: at.To}
+	}
+	p.Next, err = at.encode()
+	return p, err
+}

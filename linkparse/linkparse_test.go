@@ -1,0 +1,258 @@
+package linkparse
+
+import (
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// urls are the URLs of what is found in a text.
+func urls(o Options, kind Kind, text string) []string {
+	var us []string
+	for _, l := range Find(o, Field{Kind: kind, Text: text}).Links {
+		us = append(us, l.URL)
+	}
+	return us
+}
+
+const (
+	longContext = "?context=%7b%22Tid%22%3a%226e1f2a3b-0000-4000-8000-000000000001%22%2c%22Oid%22%3a%226e1f2a3b-0000-4000-8000-000000000002%22%7d"
+	longLink    = "https://teams.microsoft.com/l/meetup-join/19%3ameeting_AAAA%40thread.v2/0" + longContext
+	shortLink   = "https://teams.microsoft.com/meet/24222063733590?p=5JnZBf1bMsOoWc4ick"
+)
+
+func TestFind(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		kind Kind
+		text string
+		want string // URLs, with blanks between
+	}{
+		// A number must never grow or shrink: another number is a stranger's meeting.
+		{"an indented line is no folded one", Text, "Call https://zoom.us/j/123456789\r\n 10:00 sharp", "https://zoom.us/j/123456789"},
+		{"a full line without folding elsewhere", Text, strings.Repeat("x ", 24) + "https://zoom.us/j/123456789\r\n 10:00\r\n" + strings.Repeat("long ", 30), "https://zoom.us/j/123456789"},
+		{"too many digits", Text, "https://zoom.us/j/123456789012", ""},
+		{"more of a number", Text, "https://zoom.us/j/123456789-1", ""},
+		{"text glued to a number", Text, "https://zoom.us/j/123456789,Passcode: 1", "https://zoom.us/j/123456789"},
+		{"half a room's name", HTML, `<a href="https://acme.webex.com/meet/jane%2540globex.example">x</a>`, "https://acme.webex.com/meet/jane@globex.example"},
+		{"a room's name that goes on", HTML, `<a href="https://acme.webex.com/meet/jane%E2%82%AC">x</a>`, ""},
+		{"a password that begins with 3D", Text, "https://zoom.us/j/123456789?pwd=3DxYz", "https://zoom.us/j/123456789?pwd=3DxYz"},
+		{"equals signs as a line", Text, "=====\nhttps://zoom.us/j/123456789?pwd=3DxYz\n=====", "https://zoom.us/j/123456789?pwd=3DxYz"},
+
+		{"an escaped password", Text, "https://zoom.us/j/123456789?pwd=abc%2E1 https://teams.microsoft.com/meet/24222063733590?p=%61b", "https://zoom.us/j/123456789?pwd=abc.1 https://teams.microsoft.com/meet/24222063733590?p=ab"},
+		{"a host that becomes another in lower case", HTML, "<a href=\"https://\u212aelly.zoom.us/j/123456789\">x</a>", ""},
+
+		{"emphasis", Text, "_https://acme.zoom.us/my/jane_ https://acme.zoom.us/my/joe_", "https://acme.zoom.us/my/jane https://acme.zoom.us/my/joe_"},
+		{"a tenant that is none", Text, "https://teams.microsoft.com/l/meetup-join/19:meeting_AAAA@thread.v2/0?context=%7b%22Tid%22%3a%22x%5c%22%22%7d", ""},
+		{"a URL beyond the length", Text, "https://zoom.us/j/123456789?" + strings.Repeat("x", maxURL), ""},
+
+		// Different meetings stay different.
+		{"one name, two companies", Text, "https://acme.zoom.us/my/jane https://globex.zoom.us/my/jane", "https://acme.zoom.us/my/jane https://globex.zoom.us/my/jane"},
+		{"one number, two clouds", Text, "https://zoom.us/j/1612345678 https://www.zoomgov.com/j/1612345678?pwd=a", "https://zoom.us/j/1612345678 https://www.zoomgov.com/j/1612345678?pwd=a"},
+		{"one number, one cloud", Text, "https://zoom.us/j/1612345678 https://acme.zoom.us/j/1612345678?pwd=a", "https://acme.zoom.us/j/1612345678?pwd=a"},
+		{"one channel, two meetings", Text,
+			"https://teams.microsoft.com/l/meetup-join/19:aaaa@thread.tacv2/1746596620062" + longContext + " https://teams.microsoft.com/l/meetup-join/19:aaaa@thread.tacv2/1746596620063" + longContext,
+			"https://teams.microsoft.com/l/meetup-join/19%3aaaaa%40thread.tacv2/1746596620062" + longContext + " https://teams.microsoft.com/l/meetup-join/19%3aaaaa%40thread.tacv2/1746596620063" + longContext},
+		{"a new invitation above an old one", Text, "Join<" + shortLink + ">\nNeed help?<https://aka.ms/JoinTeamsMeeting>\nJoin<" + longLink + ">", shortLink + " " + longLink},
+		{"a short and a long link of one invitation", Text, "Join: " + shortLink + "\nNeed help?<https://aka.ms/JoinTeamsMeeting> | System reference<" + longLink + ">", shortLink},
+		{"a long link of an invitation without its short one", HTML, shortLink + ` <a id="meet_invite_block.action.join_link_compatibility" href="` + longLink + `">x</a>`, shortLink + " " + longLink},
+		{"another meeting between them", Text, shortLink + " https://zoom.us/j/123456789 System reference<" + longLink + ">", shortLink + " https://zoom.us/j/123456789 " + longLink},
+
+		// Forms of input.
+		{"HTML by its looks", Auto, `see <a href="https://zoom.us/j/123456789">this</a>`, "https://zoom.us/j/123456789"},
+		{"no HTML by its looks", Auto, "see this<https://zoom.us/j/123456789>", "https://zoom.us/j/123456789"},
+		{"a text's link among tags", Auto, "see <https://zoom.us/j/123456789><br>bye", "https://zoom.us/j/123456789"},
+		{"an href without a scheme", HTML, `<a href="zoom.us/j/123456789">x</a> <a href="//zoom.us/j/123456780">x</a>`, "https://zoom.us/j/123456789 https://zoom.us/j/123456780"},
+		{"an href that leads elsewhere", HTML, `<a href="https://evil.example/">https://zoom.us/j/123456789</a>`, ""},
+		{"an href that leads nowhere", HTML, `<a href="#">https://zoom.us/j/123456789</a>`, "https://zoom.us/j/123456789"},
+		{"a head that nobody closed", HTML, `<head><title>https://zoom.us/j/123456780</title><body>https://zoom.us/j/123456789`, "https://zoom.us/j/123456789"},
+		{"a comment", HTML, `<!-- https://zoom.us/j/123456789 --><script>"https://zoom.us/j/123456789"</script>`, ""},
+		{"a URL field", URL, " https://zoom.us/j/123456789\n", "https://zoom.us/j/123456789"},
+		{"a URL field with another thing", URL, "conf:sip:a@b.example;x=https://zoom.us/j/123456789", ""},
+		{"an app's link", URL, "msteams:/l/meetup-join/19:meeting_AAAA@thread.v2/0" + longContext, longLink},
+		{"a line of a list", Text, "Room 4; zoom.us/j/123456789", "https://zoom.us/j/123456789"},
+
+		// Order.
+		{"quoted by markup", HTML, `<div class="gmail_quote">https://zoom.us/j/123456780<div>x</div></div><p>https://zoom.us/j/123456789</p>`, "https://zoom.us/j/123456789 https://zoom.us/j/123456780"},
+		{"quoted by marks", Text, "> old https://zoom.us/j/123456780\nnew https://zoom.us/j/123456789", "https://zoom.us/j/123456789 https://zoom.us/j/123456780"},
+		{"a line that begins with From", Text, "> old https://zoom.us/j/123456780\nFrom: Jane\nnew https://zoom.us/j/123456789", "https://zoom.us/j/123456789 https://zoom.us/j/123456780"},
+		{"a header that begins with From", Text, "> old https://zoom.us/j/123456780\nFrom: Jane\nSent: today\nolder https://zoom.us/j/123456789", "https://zoom.us/j/123456780 https://zoom.us/j/123456789"},
+		{"a quoted link with the password", Text, "https://zoom.us/j/123456789\n> https://zoom.us/j/123456789?pwd=a", "https://zoom.us/j/123456789?pwd=a"},
+
+		// Others.
+		{"a fragment that is a key", Text, "https://meet.proton.me/join/id-ABC#pwd-xyz", "https://meet.proton.me/join/id-ABC#pwd-xyz"},
+		{"another's site", Text, "https://evil.8x8.vc.example/room https://app.slack.com/client/T1", ""},
+
+		// Numbers in print.
+		{"a number, and Zoom", Text, "Zoom\nMeeting ID: 970 5029 9827", "https://zoom.us/j/97050299827"},
+		{"two numbers, and Zoom", Text, "Zoom\nMeeting ID: 970 5029 9827\nMeeting ID: 970 5029 9828", ""},
+		{"a number, and another service too", Text, "Zoom or Webex\nMeeting ID: 970 5029 9827", ""},
+		{"a number for Zoom's other cloud", Text, "ZoomGov\nMeeting ID: 161 234 5678", ""},
+		{"a number, and a page", Text, "Zoom\nMeeting ID: 970 5029 9827\nhttps://calls.example/970", ""},
+		{"a number, and a link", Text, "Zoom\nMeeting ID: 970 5029 9827\nhttps://meet.google.com/abc-defg-hij", "https://meet.google.com/abc-defg-hij"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if got := strings.Join(urls(Options{}, c.kind, c.text), " "); got != c.want {
+				t.Errorf("%s, want %s in %q", got, c.want, c.text)
+			}
+		})
+	}
+}
+
+func TestFindOrder(t *testing.T) {
+	found := Find(Options{},
+		Field{"conference", URL, "tel:+1-555-010-9999"},
+		Field{"location", Text, "https://meet.google.com/abc-defg-hij"},
+		Field{"description", Text, "https://zoom.us/j/123456789 https://meet.google.com/abc-defg-hij"})
+	var got []string
+	for _, l := range found.Links {
+		got = append(got, l.Where+" "+l.URL)
+	}
+	if want := []string{"location https://meet.google.com/abc-defg-hij", "description https://zoom.us/j/123456789"}; !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
+	}
+}
+
+// TestTeamsPair: an invitation's two links are one meeting, whichever stands first.
+func TestTeamsPair(t *testing.T) {
+	text := Field{"description", HTML, `<a id="x_meet_invite_block.action.join_link" href="` + shortLink + `">Join</a>
+		<a id="x_meet_invite_block.action.join_link_compatibility" href="` + longLink + `">Systemreferenz</a>`}
+	const thread, number = "19:meeting_AAAA@thread.v2", "24222063733590"
+	for _, c := range []struct {
+		fields  []Field
+		id, key string
+	}{
+		{[]Field{text}, number, thread},
+		{[]Field{{"conference", URL, longLink}, text}, thread, number},
+	} {
+		links := Find(Options{}, c.fields...).Links
+		if len(links) != 1 {
+			t.Fatalf("%+v", links)
+		}
+		if l := links[0]; l.MeetingID != c.id || !slices.Equal(l.Keys, []string{c.key}) || l.TenantID == "" || l.OrganizerID == "" {
+			t.Errorf("%+v", l)
+		}
+	}
+}
+
+func TestConsent(t *testing.T) {
+	o := Options{ConsentHosts: []string{"Meet.Acme.example"}}
+	for _, c := range []struct{ text, want string }{
+		{"https://meet.acme.example/acme/jane", "https://meet.acme.example/acme/jane"},
+		{"https://meet.acme.example/acme/jane/17?provider=zoom&tkn=x", "https://meet.acme.example/acme/jane/17?provider=zoom&tkn=x"},
+		{"meet.acme.example/acme/jane.", "https://meet.acme.example/acme/jane"},
+		{"https://join.gong.io/acme/jane", "https://join.gong.io/acme/jane"},
+		{"https://meet.acme.example/acme https://meet.acme.example/a/b/c/d", ""},
+		{"https://eu.meet.acme.example/acme/jane https://meet.acme.example.evil.example/acme/jane", ""},
+	} {
+		links := Find(o, Field{Kind: Text, Text: c.text}).Links
+		switch {
+		case c.want == "" && len(links) == 0:
+		case len(links) != 1 || links[0].URL != c.want || links[0].Provider != Consent || links[0].MeetingID != "":
+			t.Errorf("%+v, want %s in %s", links, c.want, c.text)
+		}
+	}
+	if got := urls(Options{}, Text, "https://meet.acme.example/acme/jane"); got != nil {
+		t.Errorf("found %q without the option", got)
+	}
+}
+
+// lookAlikes are hosts and forms that must give nothing, whatever path follows. HOST is a provider's,
+// DOMAIN the end of it that no name may be put before without a dot.
+var lookAlikes = []string{
+	"https://HOST.evil.example", "https://notDOMAIN", "https://join-DOMAIN", "https://HOST@evil.example", "https://HOST:x@evil.example",
+	`https://evil.example\@HOST`, "https://evil.example/HOST", "https://evil.example/https://HOST", "https://evil.example?u=https://HOST",
+	"https://e.ex/?https://HOST", "evil.example/?u=https://HOST", "https://evil.example#https://HOST", "https://HOST%2eevil.example",
+	"https://HOST:8443", "https://HOST.", "https://xn--a.HOST", "https://x_.HOST", "ftp://HOST", "javascript://HOST", "jane@HOST",
+	"https://\u0430HOST", "\u0430HOST", "https://evil-\u0430HOST",
+	"https://nam01.safelinks.protection.outlook.com.evil.example/?url=https://HOST", "https://www.google.com.evil.example/url?q=https://HOST",
+	"https://www.google.evil/url?q=https://HOST", "https://google.co.evil/url?q=https://HOST",
+	"https://evilurldefense.com/v3/__https://HOST", "https://www.google.com/search?q=https://HOST",
+}
+
+func TestLookAlikes(t *testing.T) {
+	for _, c := range []struct{ name, domain, path string }{
+		{"", "zoom.us", "/j/123456789"},
+		{"", "zoomgov.com", "/j/123456789?pwd=a"},
+		{"acme.", "zoom-x.de", "/my/jane"},
+		{"", "teams.microsoft.com", "/meet/24222063733590?p=a"},
+		{"", "teams.live.com", "/meet/24222063733590?p=a"},
+		{"acme.", "webex.com", "/meet/jane"},
+		{"", "meet.google.com", "/abc-defg-hij"},
+	} {
+		link := c.name + c.domain + c.path
+		if got := urls(Options{}, Text, "https://"+link); len(got) != 1 {
+			t.Fatalf("%q for %s itself", got, link)
+		}
+		for _, form := range lookAlikes {
+			text := strings.NewReplacer("notDOMAIN", c.name+"not"+c.domain, "join-DOMAIN", c.name+"join-"+c.domain, "HOST", c.name+c.domain).Replace(form) + c.path
+			for _, kind := range []Kind{Text, HTML, URL} {
+				if got := urls(Options{}, kind, text); got != nil {
+					t.Errorf("found %q in %s (kind %d)", got, text, kind)
+				}
+			}
+			if got := urls(Options{}, HTML, `<a href="`+text+`">`+link+`</a>`); got != nil && strings.HasPrefix(text, "http") {
+				t.Errorf("found %q in a link to %s", got, text)
+			}
+		}
+	}
+}
+
+// TestTables: rows that could never be found, or would take what belongs to another.
+func TestTables(t *testing.T) {
+	for _, p := range providers {
+		for _, h := range p.hosts {
+			checkRow(t, p.name, h)
+		}
+	}
+	for _, g := range gateways {
+		if len(g.hosts) == 0 && g.accept == nil {
+			t.Errorf("%s takes every host", g.label)
+		}
+		for _, h := range g.hosts {
+			checkRow(t, g.label, h)
+		}
+	}
+}
+
+func checkRow(t *testing.T, name, host string) {
+	t.Helper()
+	if !validHost(strings.TrimPrefix(host, ".")) || host != strings.ToLower(host) {
+		t.Errorf("%s: host %q", name, host)
+	}
+}
+
+// checkLink is what holds for every link.
+func checkLink(t *testing.T, o Options, l Link) {
+	t.Helper()
+	u, err := url.Parse(l.URL)
+	if err != nil || u.Scheme != "https" || u.Host == "" || u.User != nil || u.Host != strings.ToLower(u.Host) {
+		t.Errorf("%+v: %v", l, err)
+	}
+	again := Find(o, Field{Kind: URL, Text: l.URL}).Links
+	if len(again) != 1 || again[0].URL != l.URL || again[0].MeetingID != l.MeetingID || again[0].Provider != l.Provider || again[0].Passcode != l.Passcode {
+		t.Errorf("%+v, found in its own URL: %+v", l, again)
+	}
+	if text := urls(o, Text, "at "+l.URL+" now"); !slices.Equal(text, []string{l.URL}) {
+		t.Errorf("%s, found in a text: %q", l.URL, text)
+	}
+}
+
+func FuzzFind(f *testing.F) {
+	for _, c := range readCases[linkCase](f, "links.jsonl") {
+		f.Add(int(Auto), c.Input)
+		f.Add(int(URL), c.Input)
+	}
+	f.Add(int(HTML), `<a href="https://join.gong.io/a/b.?x=!">`)
+	o := Options{ConsentHosts: []string{"meet.acme.example"}}
+	f.Fuzz(func(t *testing.T, kind int, text string) {
+		found := find(o, Field{Kind: Kind(kind & 3), Text: text})
+		if limit := (maxDepth + 2) * (len(text)/8 + 4); found.steps > limit {
+			t.Errorf("%d steps for %d bytes", found.steps, len(text))
+		}
+		for _, l := range found.found().Links {
+			checkLink(t, o, l)
+		}
+	})
+}
