@@ -104,6 +104,18 @@ func (f *facts) hidden() bool {
 	return f.policy.excludesPrivate() && slices.ContainsFunc(f.copies, func(c calendar.Copy) bool { return c.Private() })
 }
 
+// unknown is why nothing is known of people and links: of a private meeting they are not kept, and the
+// rule "private" refuses it all the same.
+func (f *facts) unknown() (why string, is bool) {
+	switch {
+	case len(f.copies) == 0:
+		return noCopy, true
+	case f.hidden() && len(f.people) == 0 && len(f.links) == 0:
+		return "of a private meeting nothing but its times is kept", true
+	}
+	return "", false
+}
+
 // path completes a rule's setting with what it is about here.
 func (f *facts) path(setting string) string {
 	if f.owner != nil {

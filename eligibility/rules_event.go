@@ -154,9 +154,10 @@ func checkPrivate(f *facts) (Status, string) {
 }
 
 func checkConferenceLink(f *facts) (Status, string) {
+	if why, is := f.unknown(); is {
+		return NotApplicable, why
+	}
 	switch {
-	case len(f.copies) == 0:
-		return NotApplicable, noCopy
 	case f.link != nil:
 		detail := f.link.Provider + " link in the " + f.link.Where
 		if len(f.link.WrappedBy) > 0 {

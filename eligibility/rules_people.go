@@ -7,8 +7,8 @@ import (
 )
 
 func checkRecordableParticipant(f *facts) (Status, string) {
-	if len(f.copies) == 0 {
-		return NotApplicable, noCopy
+	if why, is := f.unknown(); is {
+		return NotApplicable, why
 	}
 	if f.owner != nil {
 		return Pass, ""
@@ -97,8 +97,8 @@ func checkNeverRecord(f *facts) (Status, string) {
 }
 
 func checkHost(f *facts) (Status, string) {
-	if len(f.copies) == 0 {
-		return NotApplicable, noCopy
+	if why, is := f.unknown(); is {
+		return NotApplicable, why
 	}
 	host := f.host.String()
 	if f.recordable(f.host) {

@@ -76,7 +76,7 @@ func split(addr string) (local, domain string) {
 // Learn looks through a text before anything is redacted.
 func (r *Redactor) Learn(text string) {
 	for _, a := range address.FindAllString(text, -1) {
-		if _, domain := split(a); !below(domain, exampleDomains) && !below(domain, providerDomains) {
+		if _, domain := split(a); !below(domain, exampleDomains) && !below(domain, providerDomains) && !below(domain, identifierDomains) {
 			r.foreign = true
 		}
 	}

@@ -197,7 +197,7 @@ func TestRedact(t *testing.T) {
 		t.Errorf("it is not deterministic:\n%s", diff)
 	}
 	// A tape of made-up people keeps its words.
-	const madeUp = `{"summary":"Acme x Globex","organizer":{"email":"ana@acme.com"},"access_token":"abcdefghijklmnop"}`
+	const madeUp = `{"summary":"Acme x Globex","organizer":{"email":"ana@acme.com"},"joinUrl":"https://teams.microsoft.com/l/meetup-join/19%3ameeting_abc%40thread.v2/0","access_token":"abcdefghijklmnop"}`
 	tame := NewRedactor()
 	tame.Learn(madeUp)
 	if got, want := tame.Redact(madeUp), strings.Replace(madeUp, "abcdefghijklmnop", "redacted", 1); got != want {
@@ -238,6 +238,11 @@ func TestFixtures(t *testing.T) {
 		b, err := os.ReadFile(filepath.Join(root, name))
 		if err != nil {
 			return err
+		}
+		for _, fold := range []string{"\r\n ", "\n "} { // mails and calendars break lines in the middle of words
+			if strings.HasSuffix(name, ".eml") || strings.HasSuffix(name, ".ics") {
+				b = bytes.ReplaceAll(b, []byte(fold), nil)
+			}
 		}
 		for _, leak := range Leaks(name, b) {
 			if !excused(name, leak) {
