@@ -63,6 +63,7 @@ type Engine struct {
 	fingerprint string // of reading
 	// decidedWith are the calendars that were readable when everything was decided last.
 	decidedWith map[string]bool
+	pulled      map[calendar.SourceID]bool // by this process
 
 	mu        sync.Mutex
 	rosterAt  map[string]time.Time // by connection: when its sources were listed last
@@ -72,7 +73,7 @@ type Engine struct {
 
 // New makes an engine. It does nothing by itself.
 func New(c Config) (*Engine, error) {
-	e := &Engine{Config: c, reading: c.Rules.Policy.Reading(), rosterAt: map[string]time.Time{}, rosterErr: map[string]string{}}
+	e := &Engine{Config: c, reading: c.Rules.Policy.Reading(), rosterAt: map[string]time.Time{}, rosterErr: map[string]string{}, pulled: map[calendar.SourceID]bool{}}
 	b, err := json.Marshal(e.reading)
 	if err != nil {
 		return nil, fmt.Errorf("fingerprint of the reading: %w", err)
@@ -207,6 +208,13 @@ func (e *Engine) list(ctx context.Context, c Connection, now time.Time) error {
 	return nil
 }
 
+// due reports whether s is to be pulled. A process that has just started looks at everything once, since
+// configuration and credentials may have been mended, but does not cut a provider's wait short.
+func (e *Engine) due(s SourceState, now time.Time) bool {
+	waits := s.Failures > 0 && !s.Refused
+	return !s.NextAt.After(now) || !e.pulled[s.ID] && !waits
+}
+
 // pullDue pulls every source that is due, several at a time.
 func (e *Engine) pullDue(ctx context.Context, now time.Time) error {
 	sources, err := e.Store.Sources(ctx)
@@ -221,9 +229,10 @@ func (e *Engine) pullDue(ctx context.Context, now time.Time) error {
 	g.SetLimit(Parallel)
 	for _, s := range sources {
 		c, connected := byName[s.Driver+":"+s.Account]
-		if !connected || s.NextAt.After(now) {
+		if !connected || !e.due(s, now) {
 			continue
 		}
+		e.pulled[s.ID] = true
 		g.Go(func() error { return e.pull(ctx, c, s) })
 	}
 	return g.Wait()

@@ -22,10 +22,7 @@ func Plan(prev []Schedule, decisions []eligibility.Decision, now time.Time) []Sc
 	for _, s := range prev {
 		p.byID[s.ID] = s
 	}
-	var out []Schedule
-	for _, s := range p.assign() {
-		out = append(out, s)
-	}
+	out := p.assign()
 	for i := range p.groups {
 		if p.groups[i].id == "" {
 			p.groups[i].id = p.found(p.groups[i])

@@ -239,7 +239,7 @@ func TestFixtures(t *testing.T) {
 		if err != nil {
 			return err
 		}
-		for _, fold := range []string{"\r\n ", "\n "} { // mails and calendars break lines in the middle of words
+		for _, fold := range []string{"=\r\n", "=\n", "\r\n ", "\n "} { // mails and calendars break lines in the middle of words
 			if strings.HasSuffix(name, ".eml") || strings.HasSuffix(name, ".ics") {
 				b = bytes.ReplaceAll(b, []byte(fold), nil)
 			}

@@ -1,0 +1,143 @@
+package coordinator
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"path"
+	"slices"
+	"strings"
+	"time"
+
+	"example.com/syncd/connectors"
+)
+
+// A folder holds mails, each in a file of its own: *.eml, or all files in new and cur of a Maildir. What
+// is in a Maildir's tmp is still being written.
+type folder struct {
+	files fs.FS
+	name  string // as configured
+}
+
+// A file is a mail in a folder.
+type file struct {
+	name string
+	size int64
+}
+
+// list are the folder's mails, by name.
+func (f folder) list() ([]file, error) {
+	top, err := fs.ReadDir(f.files, ".")
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, fmt.Errorf("coordinator: folder %s does not exist; create it, or correct the setting \"folder\": %w", f.name, connectors.ErrAccess)
+	case errors.Is(err, fs.ErrPermission):
+		return nil, fmt.Errorf("coordinator: folder %s may not be read; let the daemon's user read it, or correct the setting \"folder\": %w", f.name, connectors.ErrAccess)
+	case err != nil:
+		return nil, fmt.Errorf("coordinator: read the folder %s: %w", f.name, err)
+	}
+	var all []file
+	add := func(dir string, entries []fs.DirEntry, everything bool) error {
+		for _, e := range entries {
+			mail := everything || strings.EqualFold(path.Ext(e.Name()), ".eml")
+			if !mail || e.IsDir() || strings.HasPrefix(e.Name(), ".") {
+				continue
+			}
+			info, err := e.Info()
+			if errors.Is(err, fs.ErrNotExist) {
+				continue // it has just been moved from new to cur
+			}
+			if err != nil {
+				return fmt.Errorf("coordinator: read the folder %s: %w", f.name, err)
+			}
+			all = append(all, file{path.Join(dir, e.Name()), info.Size()})
+		}
+		return nil
+	}
+	if err := add(".", top, false); err != nil {
+		return nil, err
+	}
+	for _, dir := range []string{"new", "cur"} { // in this order: mails move from the one to the other
+		entries, err := fs.ReadDir(f.files, dir)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return nil, fmt.Errorf("coordinator: read the folder %s/%s: %w", f.name, dir, err)
+		}
+		if err := add(dir, entries, true); err != nil {
+			return nil, err
+		}
+	}
+	slices.SortFunc(all, func(a, b file) int { return strings.Compare(a.name, b.name) })
+	return all, nil
+}
+
+// fingerprint is of the names and sizes of mails: a mail, once delivered, does not change.
+func fingerprint(files []file) string {
+	h := sha256.New()
+	for _, f := range files {
+		fmt.Fprintf(h, "%q %d\n", f.name, f.size)
+	}
+	return hex.EncodeToString(h.Sum(nil)[:12])
+}
+
+// letters reads the mails, in the order of their arrival. It calls odd for those that can't be used: each
+// costs itself alone. A folder that breaks while it is read is an error.
+func (f folder) letters(ctx context.Context, files []file, odd func(file, reason string)) ([]letter, error) {
+	var all []letter
+	for _, file := range files {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		raw, modified, err := f.read(file)
+		switch {
+		case errors.Is(err, fs.ErrNotExist): // moved or removed since the folder was listed
+			continue
+		case errors.Is(err, fs.ErrPermission):
+			odd(file.name, "the daemon's user may not read it")
+			continue
+		case errors.Is(err, errTooLarge):
+			odd(file.name, err.Error())
+			continue
+		case err != nil:
+			return nil, fmt.Errorf("coordinator: read the mail %s in %s: %w", file.name, f.name, err)
+		}
+		inv, err := readInvite(raw)
+		if err != nil {
+			odd(file.name, err.Error())
+			continue
+		}
+		l := letter{file: file.name, received: inv.received, calendars: inv.calendars}
+		if l.received.IsZero() {
+			l.received = modified.UTC().Truncate(time.Second)
+		}
+		all = append(all, l)
+	}
+	slices.SortStableFunc(all, func(a, b letter) int {
+		return cmp.Or(a.received.Compare(b.received), strings.Compare(path.Base(a.file), path.Base(b.file)))
+	})
+	return all, nil
+}
+
+func (f folder) read(file file) (raw []byte, modified time.Time, err error) {
+	if file.size > maxMail {
+		return nil, time.Time{}, errTooLarge
+	}
+	r, err := f.files.Open(file.name)
+	if err != nil {
+		return nil, time.Time{}, err
+	}
+	defer r.Close()
+	info, err := r.Stat()
+	if err != nil {
+		return nil, time.Time{}, err
+	}
+	raw, err = io.ReadAll(io.LimitReader(r, maxMail+1))
+	return raw, info.ModTime(), err
+}

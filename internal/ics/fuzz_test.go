@@ -1,0 +1,83 @@
+package ics
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+	"unicode/utf8"
+)
+
+// FuzzParse: whatever the bytes, an answer comes soon, and what it says makes sense.
+func FuzzParse(f *testing.F) {
+	files, err := filepath.Glob("testdata/*.ics")
+	if err != nil || len(files) == 0 {
+		f.Fatal(len(files), err)
+	}
+	for _, name := range files {
+		b, err := os.ReadFile(name)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(b)
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		began := time.Now()
+		defer func() {
+			if took := time.Since(began); took > 2*time.Second {
+				t.Fatalf("it takes %s", took)
+			}
+		}()
+		calendars, err := Parse(b)
+		if err != nil && !errors.Is(err, ErrLimit) {
+			t.Fatal(err)
+		}
+		for _, c := range calendars {
+			var s Series
+			for _, e := range c.Events {
+				sane(t, e)
+				if e.RecurrenceID.IsZero() {
+					s.Master = e
+				} else {
+					s.Changed = append(s.Changed, e)
+				}
+			}
+			all, err := s.Occurrences(windowStart, windowEnd)
+			if err != nil && !errors.Is(err, ErrRule) {
+				t.Fatal(err)
+			}
+			if len(all) > maxInstances+len(c.Events) {
+				t.Fatalf("%d occurrences", len(all))
+			}
+			for _, o := range all {
+				if o.End.Sub(o.Start) < 0 {
+					t.Fatalf("an occurrence from %s to %s", o.Start, o.End)
+				}
+			}
+		}
+	})
+}
+
+func sane(t *testing.T, e *Event) {
+	t.Helper()
+	if (e.Problem == "") != (e.Start.kind == date || e.Start.kind == fixed) {
+		t.Fatalf("start %s, problem %q", e.Start, e.Problem)
+	}
+	if e.End.Sub(e.Start) < 0 || e.End.kind != e.Start.kind {
+		t.Fatalf("from %s to %s", e.Start, e.End)
+	}
+	if u, ok := e.Start.UTC(); ok && (u.Location() != time.UTC || u.Nanosecond() != 0) {
+		t.Fatalf("start %v", u)
+	}
+	for _, name := range []string{"SUMMARY", "DESCRIPTION", "LOCATION", "UID"} {
+		if s := e.Text(name); len(s) > 2*maxText || !utf8.ValidString(s) {
+			t.Fatalf("%s is %d bytes, or not UTF-8", name, len(s))
+		}
+	}
+	for _, p := range append(e.People(), e.Organizer()) {
+		if !utf8.ValidString(p.Name) || len(p.Email) > 320 {
+			t.Fatalf("somebody called %q, %q", p.Name, p.Email)
+		}
+	}
+}
