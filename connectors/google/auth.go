@@ -3,38 +3,113 @@ package google
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
+	"sync"
 
 	"golang.org/x/oauth2"
 	"golang.org/x/oauth2/google"
+	"golang.org/x/oauth2/jwt"
+	"google.golang.org/api/googleapi"
 
 	"example.com/syncd/connectors"
-	"example.com/syncd/internal/retry"
 )
 
-// tokenSource is the service account acting as the user. Tokens last an hour and are kept.
-func (c *connector) tokenSource(ctx context.Context, user, scope string) (oauth2.TokenSource, error) {
+// credentials keeps access tokens, which last an hour, by user and scope.
+type credentials struct {
+	mu     sync.Mutex
+	tokens map[string]*oauth2.Token
+}
+
+func (c *credentials) get(key string) *oauth2.Token {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	key := user + " " + scope
-	if ts, ok := c.tokens[key]; ok {
-		return ts, nil
+	return c.tokens[key]
+}
+
+func (c *credentials) put(key string, t *oauth2.Token) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.tokens[key] = t
+}
+
+// tokenSource is the service account acting as the user, for the requests of one call.
+type tokenSource struct {
+	ctx         context.Context
+	c           *connector
+	user, scope string
+	asked       bool // the token is from this call
+}
+
+// Token is the kept one while it lasts, else a new one. x/oauth2 sends its request without a context, so
+// the call's is put below it.
+func (s *tokenSource) Token() (*oauth2.Token, error) {
+	key := s.user + " " + s.scope
+	if t := s.c.credentials.get(key); t.Valid() {
+		return t, nil
 	}
+	cfg, _, err := s.c.serviceAccount(s.scope)
+	if err != nil {
+		return nil, err
+	}
+	cfg.Subject = s.user
+	hc := &http.Client{Transport: within{s.ctx, s.c.transport}, CheckRedirect: noRedirect}
+	t, err := cfg.TokenSource(context.WithValue(s.ctx, oauth2.HTTPClient, hc)).Token()
+	if err != nil {
+		return nil, err
+	}
+	s.asked = true
+	s.c.credentials.put(key, t)
+	return t, nil
+}
+
+type within struct {
+	ctx  context.Context
+	base http.RoundTripper
+}
+
+func (w within) RoundTrip(r *http.Request) (*http.Response, error) {
+	return w.base.RoundTrip(r.WithContext(w.ctx))
+}
+
+// noRedirect: following one would show a bearer token to a host that we did not choose.
+func noRedirect(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+
+// as calls f with a client that acts as the user. Where a kept token is no longer accepted, f is called
+// once more with a new one: Google takes tokens back before their hour is over.
+func (c *connector) as(ctx context.Context, user, scope string, f func(*http.Client) error) error {
+	if c.env.Replayed {
+		return f(&http.Client{Transport: c.transport, CheckRedirect: noRedirect})
+	}
+	source := &tokenSource{ctx: ctx, c: c, user: user, scope: scope}
+	hc := &http.Client{Transport: &oauth2.Transport{Source: source, Base: c.transport}, CheckRedirect: noRedirect}
+	err := f(hc)
+	var api *googleapi.Error
+	if errors.As(err, &api) && api.Code == http.StatusUnauthorized && !source.asked {
+		c.credentials.put(user+" "+scope, nil)
+		err = f(hc)
+	}
+	return err
+}
+
+// serviceAccount reads the key, and the client id that an administrator authorises.
+func (c *connector) serviceAccount(scope string) (*jwt.Config, string, error) {
 	b, err := c.env.ReadFile(c.cfg.ServiceAccountFile)
 	if err != nil {
-		return nil, fmt.Errorf("google: service_account_file: %w: %w", err, connectors.ErrAccess)
+		return nil, "", fmt.Errorf("service_account_file can't be read; name the JSON key of a service account: %w: %w", err, connectors.ErrAccess)
 	}
 	cfg, err := google.JWTConfigFromJSON(b, scope)
 	if err != nil {
-		return nil, fmt.Errorf("google: service_account_file %s is no key of a service account: create one in the Cloud console, as JSON: %w", c.cfg.ServiceAccountFile, connectors.ErrAccess)
+		return nil, "", fmt.Errorf("service_account_file %s is no key of a service account: create one in the Cloud console, as JSON: %w", c.cfg.ServiceAccountFile, connectors.ErrAccess)
 	}
-	cfg.Subject = user
-	// The source outlives the request that made it.
-	ctx = context.WithValue(context.WithoutCancel(ctx), oauth2.HTTPClient, &http.Client{Transport: retry.Transport(c.env.HTTP, retry.Default)})
-	ts := cfg.TokenSource(ctx)
-	c.tokens[key] = ts
-	return ts, nil
+	var id struct {
+		ClientID string `json:"client_id"`
+	}
+	if json.Unmarshal(b, &id) != nil {
+		id.ClientID = ""
+	}
+	return cfg, id.ClientID, nil
 }
 
 // tokenError is what Google's token endpoint answered. x/oauth2 leaves ErrorCode empty in this flow.

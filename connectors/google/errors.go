@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 
@@ -50,13 +51,22 @@ func reasonOf(body []byte) string {
 }
 
 // explain turns what came back into the contract's errors, with what to do.
-func (c *connector) explain(err error, doing, scope string) error {
+func (c *connector) explain(ctx context.Context, err error, doing, scope string) error {
+	// x/oauth2 keeps the text alone of what ended a token's request.
+	if ctx.Err() != nil {
+		return fmt.Errorf("google: %s: %w", doing, ctx.Err())
+	}
+	// A request's URL has the address and the sync token in it.
+	var at *url.Error
+	if errors.As(err, &at) {
+		err = at.Err
+	}
 	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return fmt.Errorf("google: %s: %w", doing, err)
 	}
 	var token *oauth2.RetrieveError
 	if errors.As(err, &token) {
-		return explainToken(token, doing, scope)
+		return c.explainToken(token, doing, scope)
 	}
 	var api *googleapi.Error
 	if !errors.As(err, &api) {
@@ -88,11 +98,21 @@ func (c *connector) explain(err error, doing, scope string) error {
 
 // explainToken is for a token that was refused: one user may be gone, or the whole company's
 // delegation.
-func explainToken(err *oauth2.RetrieveError, doing, scope string) error {
+func (c *connector) explainToken(err *oauth2.RetrieveError, doing, scope string) error {
 	e := parseTokenError(err)
 	says := fmt.Errorf("google: %s: no token: %s %s", doing, e.Error, e.Description)
+	if r := err.Response; r != nil && (r.StatusCode == http.StatusTooManyRequests || r.StatusCode == http.StatusServiceUnavailable) {
+		after, ok := retry.After(r, c.env.Now())
+		if !ok {
+			after = time.Minute
+		}
+		return &connectors.ThrottledError{After: after, Err: says}
+	}
 	switch e.Error {
 	case "unauthorized_client", "access_denied":
+		if _, id, err := c.serviceAccount(scope); err == nil && id != "" {
+			says = fmt.Errorf("%w; authorize the client id %s", says, id)
+		}
 		return fmt.Errorf("%w; %s (Admin console, Security, API controls, Domain-wide delegation; it may take a day): %w",
 			says, strings.ReplaceAll(askAdmin, "SCOPE", scope), connectors.ErrAccess)
 	case "invalid_grant":

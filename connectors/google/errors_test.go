@@ -35,7 +35,8 @@ func refusal(code int, reason string) string {
 
 // TestErrors: what Google answers, and what the engine must hear.
 func TestErrors(t *testing.T) {
-	old, err := cursor{From: conntest.Horizon.Start, To: conntest.Horizon.End, Sync: "s"}.encode()
+	days := wholeDays(conntest.Horizon)
+	old, err := cursor{From: days.Start, To: days.End, Sync: "s"}.encode()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -91,7 +92,7 @@ func TestTokenErrors(t *testing.T) {
 	} {
 		// x/oauth2 leaves ErrorCode empty in the flow of service accounts.
 		e := &oauth2.RetrieveError{Response: &http.Response{StatusCode: 400}, Body: []byte(`{"error":"` + code + `","error_description":"d"}`)}
-		err := (&connector{}).explain(fmt.Errorf("Get: %w", e), "x", "scope")
+		err := (&connector{env: connectors.Env{ReadFile: func(string) ([]byte, error) { return nil, io.EOF }}}).explain(t.Context(), fmt.Errorf("Get: %w", e), "x", "scope")
 		if errors.Is(err, connectors.ErrAccess) != (want != nil) || !strings.Contains(err.Error(), code) {
 			t.Errorf("%s: %v", code, err)
 		}

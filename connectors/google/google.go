@@ -13,9 +13,10 @@ import (
 	"errors"
 	"fmt"
 	"hash/fnv"
+	"log/slog"
 	"net/http"
+	"slices"
 	"strings"
-	"sync"
 
 	"golang.org/x/oauth2"
 	admin "google.golang.org/api/admin/directory/v1"
@@ -69,62 +70,68 @@ func (c *Config) Open(env connectors.Env) (connectors.Connector, error) {
 	if c.ServiceAccountFile == "" && !env.Replayed {
 		return nil, errors.New("service_account_file is missing: name the JSON key of a service account with domain-wide delegation")
 	}
-	return &connector{cfg: *c, env: env, tokens: map[string]oauth2.TokenSource{}}, nil
+	p := retry.Default
+	p.Throttled = func(resp *http.Response, body []byte) bool {
+		return resp.StatusCode == http.StatusForbidden && tooMany[reasonOf(body)]
+	}
+	return &connector{
+		cfg: *c, env: env, transport: retry.Transport(env.HTTP, p), credentials: credentials{tokens: map[string]*oauth2.Token{}},
+	}, nil
 }
 
 type connector struct {
-	cfg Config
-	env connectors.Env
-
-	mu     sync.Mutex
-	tokens map[string]oauth2.TokenSource // credentials, by user and scope
+	cfg         Config
+	env         connectors.Env
+	transport   http.RoundTripper // retries lie below the credentials, so that they happen once
+	credentials credentials
 }
 
 var _ connectors.Connector = (*connector)(nil)
 
-// Sources are the primary calendars of the users, of the configured ones, or of everybody active in
-// the domain.
+// Sources are the primary calendars of the configured users, or of everybody active in the domain; of
+// the given users, those among them.
 func (c *connector) Sources(ctx context.Context, users []string) ([]calendar.Source, error) {
-	if len(users) == 0 {
-		users = c.cfg.Users
-	}
-	if len(users) == 0 {
+	covered := c.cfg.Users
+	if len(covered) == 0 {
 		var err error
-		if users, err = c.roster(ctx); err != nil {
+		if covered, err = c.roster(ctx); err != nil {
 			return nil, err
 		}
 	}
-	sources := make([]calendar.Source, len(users))
-	for i, u := range users {
+	var sources []calendar.Source
+	for _, u := range covered {
+		if len(users) > 0 && !slices.ContainsFunc(users, func(given string) bool { return strings.EqualFold(given, u) }) {
+			continue
+		}
 		u = strings.ToLower(u)
-		sources[i] = calendar.Source{
+		sources = append(sources, calendar.Source{
 			ID: calendar.NewSourceID(Driver.Name, c.env.Account, u), Driver: Driver.Name, Account: c.env.Account,
 			Calendar: u, Primary: true,
-		}
+		})
 	}
 	return sources, nil
 }
 
 // roster lists who has a calendar: not the suspended and archived, nor those who never got a mailbox.
 func (c *connector) roster(ctx context.Context) ([]string, error) {
-	hc, err := c.client(ctx, c.cfg.Admin, admin.AdminDirectoryUserReadonlyScope)
-	if err != nil {
-		return nil, err
-	}
-	svc, err := admin.NewService(ctx, option.WithHTTPClient(hc))
-	if err != nil {
-		return nil, fmt.Errorf("google: %w", err)
-	}
 	var users []string
 	for page := ""; ; {
-		call := svc.Users.List().Context(ctx).Domain(c.cfg.Domain).MaxResults(500).OrderBy("email").
-			Fields("nextPageToken", "users(primaryEmail,suspended,archived,isMailboxSetup)")
-		if page != "" {
-			call.PageToken(page)
-		}
-		list, err := call.Do()
+		var list *admin.Users
+		err := c.as(ctx, c.cfg.Admin, admin.AdminDirectoryUserReadonlyScope, func(hc *http.Client) error {
+			svc, err := admin.NewService(ctx, option.WithHTTPClient(hc), quiet)
+			if err != nil {
+				return err
+			}
+			call := svc.Users.List().Context(ctx).Domain(c.cfg.Domain).MaxResults(500).OrderBy("email").
+				Fields("nextPageToken", "users(primaryEmail,suspended,archived,isMailboxSetup)")
+			if page != "" {
+				call.PageToken(page)
+			}
+			list, err = call.Do()
+			return err
+		})
 		if err != nil {
-			return nil, c.explain(err, "list the users of "+c.cfg.Domain+" as "+c.cfg.Admin, admin.AdminDirectoryUserReadonlyScope)
+			return nil, c.explain(ctx, err, "list the users of "+c.cfg.Domain+" as "+c.cfg.Admin, admin.AdminDirectoryUserReadonlyScope)
 		}
 		for _, u := range list.Users {
 			if !u.Suspended && !u.Archived && u.IsMailboxSetup {
@@ -137,34 +144,24 @@ func (c *connector) roster(ctx context.Context) ([]string, error) {
 	}
 }
 
-// calendars is the Calendar API as the user.
-func (c *connector) calendars(ctx context.Context, user string) (*gcal.Service, error) {
-	hc, err := c.client(ctx, user, gcal.CalendarEventsReadonlyScope)
-	if err != nil {
-		return nil, err
-	}
-	svc, err := gcal.NewService(ctx, option.WithHTTPClient(hc))
-	if err != nil {
-		return nil, fmt.Errorf("google: %w", err)
-	}
-	return svc, nil
-}
+// quiet keeps the SDK from logging requests and bodies: it does so to standard error when
+// GOOGLE_SDK_GO_LOGGING_LEVEL is "debug", whatever our own logger is.
+var quiet = option.WithLogger(slog.New(slog.DiscardHandler))
 
-// client sends requests as the user. Retries lie below the credentials, so that they happen once.
-func (c *connector) client(ctx context.Context, user, scope string) (*http.Client, error) {
-	p := retry.Default
-	p.Throttled = func(resp *http.Response, body []byte) bool {
-		return resp.StatusCode == http.StatusForbidden && tooMany[reasonOf(body)]
-	}
-	transport := retry.Transport(c.env.HTTP, p)
-	if c.env.Replayed {
-		return &http.Client{Transport: transport}, nil
-	}
-	ts, err := c.tokenSource(ctx, user, scope)
-	if err != nil {
-		return nil, err
-	}
-	return &http.Client{Transport: &oauth2.Transport{Source: ts, Base: transport}}, nil
+// events is events.list as the user, whose calendar it is.
+func (c *connector) events(ctx context.Context, user string, set func(*gcal.EventsListCall)) (*gcal.Events, error) {
+	var got *gcal.Events
+	err := c.as(ctx, user, gcal.CalendarEventsReadonlyScope, func(hc *http.Client) error {
+		svc, err := gcal.NewService(ctx, option.WithHTTPClient(hc), quiet)
+		if err != nil {
+			return err
+		}
+		call := svc.Events.List(user).Context(ctx).SingleEvents(true).MaxResults(c.pageLimit())
+		set(call)
+		got, err = call.Do(quotaUser(user))
+		return err
+	})
+	return got, err
 }
 
 // quotaUser bills a request to the user instead of the service account, which would have to do with

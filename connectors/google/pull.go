@@ -58,31 +58,39 @@ func (c *connector) Pull(ctx context.Context, src calendar.SourceID, cur connect
 			return connectors.Page{}, err
 		}
 	}
-	svc, err := c.calendars(ctx, user)
-	if err != nil {
-		return connectors.Page{}, err
-	}
+	horizon = wholeDays(horizon)
 	if !at.From.Equal(horizon.Start) || !at.To.Equal(horizon.End) {
 		at = cursor{From: horizon.Start.UTC(), To: horizon.End.UTC()} // what comes into the horizon is no change
 	}
 	if at.Sync != "" {
-		return c.ask(ctx, svc, user, at)
+		return c.ask(ctx, user, at)
 	}
-	return c.list(ctx, svc, user, at)
+	return c.list(ctx, user, at)
+}
+
+// wholeDays widens w to whole days, so that a day's requests are alike and the cursor holds for them.
+func wholeDays(w calendar.Window) calendar.Window {
+	const day = 24 * time.Hour
+	start, end := w.Start.UTC().Truncate(day), w.End.UTC().Truncate(day)
+	if end.Before(w.End) {
+		end = end.Add(day)
+	}
+	return calendar.Window{Start: start, End: end}
 }
 
 // ask is the cheap request: has anything changed since the listing?
-func (c *connector) ask(ctx context.Context, svc *gcal.Service, user string, at cursor) (connectors.Page, error) {
+func (c *connector) ask(ctx context.Context, user string, at cursor) (connectors.Page, error) {
 	// Everything but the token must be as it was in the listing, but for the window, which may not be
 	// said again.
-	got, err := svc.Events.List(user).Context(ctx).SyncToken(at.Sync).SingleEvents(true).MaxResults(c.pageLimit()).
-		Fields("nextPageToken", "nextSyncToken", "items(id)").Do(quotaUser(user))
+	got, err := c.events(ctx, user, func(call *gcal.EventsListCall) {
+		call.SyncToken(at.Sync).Fields("nextPageToken", "nextSyncToken", "items(id)")
+	})
 	if err != nil {
-		return connectors.Page{}, c.refused(err, user, at)
+		return connectors.Page{}, c.refused(ctx, err, user, at)
 	}
 	if len(got.Items) > 0 || got.NextPageToken != "" {
 		// Its pages are not walked: there may be thousands, and none says what the listing does not.
-		return c.list(ctx, svc, user, cursor{From: at.From, To: at.To})
+		return c.list(ctx, user, cursor{From: at.From, To: at.To})
 	}
 	if got.NextSyncToken != "" {
 		at.Sync = got.NextSyncToken
@@ -92,15 +100,15 @@ func (c *connector) ask(ctx context.Context, svc *gcal.Service, user string, at 
 }
 
 // list reads one page of the window.
-func (c *connector) list(ctx context.Context, svc *gcal.Service, user string, at cursor) (connectors.Page, error) {
-	call := svc.Events.List(user).Context(ctx).SingleEvents(true).MaxResults(c.pageLimit()).
-		TimeMin(at.From.Format(time.RFC3339)).TimeMax(at.To.Format(time.RFC3339))
-	if at.Page != "" {
-		call.PageToken(at.Page)
-	}
-	got, err := call.Do(quotaUser(user))
+func (c *connector) list(ctx context.Context, user string, at cursor) (connectors.Page, error) {
+	got, err := c.events(ctx, user, func(call *gcal.EventsListCall) {
+		call.TimeMin(at.From.Format(time.RFC3339)).TimeMax(at.To.Format(time.RFC3339))
+		if at.Page != "" {
+			call.PageToken(at.Page)
+		}
+	})
 	if err != nil {
-		return connectors.Page{}, c.refused(err, user, at)
+		return connectors.Page{}, c.refused(ctx, err, user, at)
 	}
 	p := connectors.Page{First: at.Page == "", Full: true}
 	for _, item := range got.Items {
@@ -125,10 +133,10 @@ func (c *connector) list(ctx context.Context, svc *gcal.Service, user string, at
 }
 
 // refused explains a failed request. A page token that is not accepted is as good as an expired cursor.
-func (c *connector) refused(err error, user string, at cursor) error {
+func (c *connector) refused(ctx context.Context, err error, user string, at cursor) error {
 	var api *googleapi.Error
 	if errors.As(err, &api) && api.Code == http.StatusBadRequest && (at.Page != "" || at.Sync != "") {
 		return fmt.Errorf("google: read the calendar of %s: 400 %s: %w", user, api.Message, connectors.ErrCursor)
 	}
-	return c.explain(err, "read the calendar of "+user, gcal.CalendarEventsReadonlyScope)
+	return c.explain(ctx, err, "read the calendar of "+user, gcal.CalendarEventsReadonlyScope)
 }

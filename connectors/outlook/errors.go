@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -88,6 +89,11 @@ var tokenRemedies = map[string]string{
 
 // explainTransport is for a request that got no answer: most often there was no token for it.
 func explainTransport(err error, doing string) error {
+	// A request's URL has the address and the delta token in it.
+	var at *url.Error
+	if errors.As(err, &at) {
+		err = at.Err
+	}
 	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return fmt.Errorf("outlook: %s: %w", doing, err)
 	}

@@ -11,6 +11,7 @@ import (
 
 	"example.com/syncd/connectors"
 	"example.com/syncd/connectors/conntest"
+	"example.com/syncd/internal/fakegraph"
 )
 
 // answer is a service that says one thing.
@@ -113,5 +114,58 @@ func TestEndlessDelta(t *testing.T) {
 	}
 	if cur == "" {
 		t.Error("no cursor")
+	}
+}
+
+// through lets a test look at what goes to the tenant.
+type through func(*http.Request) (*http.Response, error)
+
+func (f through) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+// TestRedirect: an answer that leads elsewhere must not carry the token there.
+func TestRedirect(t *testing.T) {
+	tn, leaked := tenant(), ""
+	conn := open(t, Config{}, through(func(r *http.Request) (*http.Response, error) {
+		if r.URL.Host == "evil.example" {
+			leaked = r.Header.Get("Authorization")
+		}
+		if strings.Contains(r.URL.Path, "/delta") {
+			return &http.Response{StatusCode: 302, Header: http.Header{"Location": {"https://evil.example/x"}}, Body: http.NoBody, Request: r}, nil
+		}
+		return tn.RoundTrip(r)
+	}), fakegraph.ClientSecret)
+	if _, err := conn.Pull(t.Context(), source(eve), "", conntest.Horizon); err == nil || leaked != "" {
+		t.Errorf("got %v; the token went elsewhere: %q", err, leaked)
+	}
+}
+
+// TestTokenTakenBack: a token that is refused after it was accepted is no reason to call a person.
+func TestTokenTakenBack(t *testing.T) {
+	tn, refuse := tenant(), false
+	conn := open(t, Config{}, through(func(r *http.Request) (*http.Response, error) {
+		if refuse && strings.Contains(r.URL.Path, "/delta") {
+			refuse = false
+			return answer{401, refusal("InvalidAuthenticationToken"), ""}.RoundTrip(r)
+		}
+		return tn.RoundTrip(r)
+	}), fakegraph.ClientSecret)
+	cur, _ := catchUp(t, conn, source(eve), "", conntest.Horizon)
+	refuse = true
+	if _, err := conn.Pull(t.Context(), source(eve), cur, conntest.Horizon); err == nil || errors.Is(err, connectors.ErrAccess) {
+		t.Errorf("got %v, want an error to try again after", err)
+	}
+	catchUp(t, conn, source(eve), cur, conntest.Horizon)
+}
+
+func TestNoURLInErrors(t *testing.T) {
+	tn := tenant()
+	conn := open(t, Config{}, through(func(r *http.Request) (*http.Response, error) {
+		if strings.Contains(r.URL.Path, "/delta") {
+			return nil, errors.New("connection refused")
+		}
+		return tn.RoundTrip(r)
+	}), fakegraph.ClientSecret)
+	if _, err := conn.Pull(t.Context(), source(eve), "", conntest.Horizon); err == nil || strings.Contains(err.Error(), "https://") || !strings.Contains(err.Error(), "connection refused") {
+		t.Errorf("got %v", err)
 	}
 }

@@ -20,6 +20,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"golang.org/x/oauth2"
 	"golang.org/x/oauth2/clientcredentials"
@@ -90,8 +91,11 @@ type connector struct {
 	env   connectors.Env
 	cloud cloud
 
-	mu    sync.Mutex
-	graph *graph.Client // made at its first use; with it the application's token, which lasts an hour
+	mu sync.Mutex
+	// graph is made at its first use, with the application's token, which lasts an hour; proved says that
+	// the token has been accepted.
+	graph  *graph.Client
+	proved bool
 }
 
 var _ connectors.Connector = (*connector)(nil)
@@ -105,7 +109,7 @@ func (c *connector) client(ctx context.Context) (*graph.Client, error) {
 		return c.graph, nil
 	}
 	transport := retry.Transport(c.env.HTTP, retry.Default)
-	hc := &http.Client{Transport: transport}
+	hc := &http.Client{Transport: transport, CheckRedirect: noRedirect}
 	if !c.env.Replayed {
 		secret, err := c.env.ReadFile(c.cfg.ClientSecretFile)
 		if err != nil {
@@ -115,8 +119,8 @@ func (c *connector) client(ctx context.Context) (*graph.Client, error) {
 			ClientID: c.cfg.ClientID, ClientSecret: strings.TrimSpace(string(secret)), AuthStyle: oauth2.AuthStyleInParams,
 			TokenURL: c.cloud.login + "/" + url.PathEscape(c.cfg.Tenant) + "/oauth2/v2.0/token", Scopes: []string{c.cloud.graph + "/.default"},
 		}
-		// The source outlives the request that made it.
-		life := context.WithValue(context.WithoutCancel(ctx), oauth2.HTTPClient, &http.Client{Transport: transport})
+		// The source outlives the request that made it, so its own requests need an end of their own.
+		life := context.WithValue(context.WithoutCancel(ctx), oauth2.HTTPClient, &http.Client{Transport: transport, CheckRedirect: noRedirect, Timeout: 30 * time.Second})
 		hc.Transport = &oauth2.Transport{Source: cfg.TokenSource(life), Base: transport}
 	}
 	g, err := graph.New(hc, c.cloud.graph+"/v1.0")
@@ -125,6 +129,23 @@ func (c *connector) client(ctx context.Context) (*graph.Client, error) {
 	}
 	c.graph = g
 	return g, nil
+}
+
+// noRedirect: following one would show the token to a host that we did not choose.
+func noRedirect(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+
+// judge notes whether the token was accepted. One that was and is no more has been taken back before its
+// hour was over: it is forgotten, and the next request gets a new one.
+func (c *connector) judge(status int) (withdrawn bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if status != http.StatusUnauthorized {
+		c.proved = c.proved || status == http.StatusOK
+		return false
+	}
+	withdrawn = c.proved
+	c.graph, c.proved = nil, false
+	return withdrawn
 }
 
 // page is any list of Graph's. Elements stay raw: a bad one costs itself alone.
@@ -138,6 +159,9 @@ type page struct {
 func (c *connector) read(a graph.Answer, err error, doing string) (page, error) {
 	if err != nil {
 		return page{}, explainTransport(err, doing)
+	}
+	if c.judge(a.Status) {
+		return page{}, fmt.Errorf("outlook: %s: the token was taken back; a new one is asked for at the next attempt", doing)
 	}
 	if a.Status != http.StatusOK {
 		return page{}, c.explain(a, doing)

@@ -1,0 +1,143 @@
+package google
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"example.com/syncd/calendar"
+	"example.com/syncd/connectors"
+	"example.com/syncd/connectors/conntest"
+)
+
+type rt func(*http.Request) (*http.Response, error)
+
+func (f rt) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+func say(r *http.Request, status int, h http.Header, s string) *http.Response {
+	if h == nil {
+		h = http.Header{}
+	}
+	h.Set("Content-Type", "application/json")
+	return &http.Response{StatusCode: status, Header: h, Body: io.NopCloser(strings.NewReader(s)), Request: r}
+}
+
+var anaSource = calendar.NewSourceID("google", "acme.com", ana)
+var company = Config{Domain: "acme.com", Admin: "admin@acme.com"}
+
+// A kept token that Google no longer accepts.
+func TestStaleToken(t *testing.T) {
+	tn := tenant()
+	c := open(t, company, tn, tn.KeyFile())
+	if _, err := c.Pull(t.Context(), anaSource, "", conntest.Horizon); err != nil {
+		t.Fatal(err)
+	}
+	tn.Revoke() // drops the access tokens
+	tn.Restore()
+	if _, err := c.Pull(t.Context(), anaSource, "", conntest.Horizon); err != nil {
+		t.Errorf("same connector, access restored: %v", err)
+	}
+}
+
+// A redirect must not carry the bearer elsewhere.
+func TestRedirect(t *testing.T) {
+	tn := tenant()
+	var leaked string
+	c := open(t, company, rt(func(r *http.Request) (*http.Response, error) {
+		if r.URL.Host == "evil.example" {
+			leaked = r.Header.Get("Authorization")
+			return say(r, 200, nil, `{}`), nil
+		}
+		if strings.HasSuffix(r.URL.Path, "/events") {
+			return say(r, 302, http.Header{"Location": {"https://evil.example/x"}}, ``), nil
+		}
+		return tn.RoundTrip(r)
+	}), tn.KeyFile())
+	_, err := c.Pull(t.Context(), anaSource, "", conntest.Horizon)
+	if leaked != "" {
+		t.Errorf("the bearer went to evil.example (err %v)", err)
+	}
+}
+
+// The token request must end with its context.
+func TestTokenCancel(t *testing.T) {
+	tn := tenant()
+	ctx, cancel := context.WithCancel(t.Context())
+	c := open(t, company, rt(func(r *http.Request) (*http.Response, error) {
+		if r.URL.Path == "/token" {
+			cancel()
+			<-r.Context().Done() // for ever, if it is another context
+			return nil, r.Context().Err()
+		}
+		return tn.RoundTrip(r)
+	}), tn.KeyFile())
+	if _, err := c.Pull(ctx, anaSource, "", conntest.Horizon); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v", err)
+	}
+}
+
+// A 429 of the token endpoint.
+func TestTokenThrottled(t *testing.T) {
+	tn := tenant()
+	c := open(t, company, rt(func(r *http.Request) (*http.Response, error) {
+		return say(r, 429, http.Header{"Retry-After": {"90"}}, `{"error":"rate_limit_exceeded"}`), nil
+	}), tn.KeyFile())
+	_, err := c.Pull(t.Context(), anaSource, "", conntest.Horizon)
+	var th *connectors.ThrottledError
+	if !errors.As(err, &th) || th.After != 90*time.Second {
+		t.Errorf("got %v", err)
+	}
+}
+
+// The remedy names the client id.
+func TestClientID(t *testing.T) {
+	tn := tenant()
+	tn.Revoke()
+	_, err := open(t, company, tn, tn.KeyFile()).Pull(t.Context(), anaSource, "", conntest.Horizon)
+	if err == nil || !strings.Contains(err.Error(), "100000000000000000001") {
+		t.Errorf("the client id to authorise is not named: %v", err)
+	}
+}
+
+// URLs in errors hold addresses and sync tokens.
+func TestURLInError(t *testing.T) {
+	tn := tenant()
+	c := open(t, company, rt(func(r *http.Request) (*http.Response, error) {
+		if strings.HasSuffix(r.URL.Path, "/events") {
+			return nil, errors.New("connection refused")
+		}
+		return tn.RoundTrip(r)
+	}), tn.KeyFile())
+	_, err := c.Pull(t.Context(), anaSource, "", conntest.Horizon)
+	if err == nil || strings.Contains(err.Error(), "quotaUser=") {
+		t.Errorf("the request's URL is in the error: %v", err)
+	}
+}
+
+// Of given users, those count that the domain has.
+func TestSourcesGiven(t *testing.T) {
+	tn := tenant()
+	got, err := open(t, company, tn, tn.KeyFile()).Sources(t.Context(), []string{ana, "gone@acme.com", "eve@acme.co.uk"})
+	if err != nil || len(got) != 1 {
+		t.Errorf("of ana, a suspended user and one of another domain: got %v, %v", got, err)
+	}
+}
+
+func TestSameDay(t *testing.T) {
+	tn := tenant()
+	c := open(t, company, tn, tn.KeyFile())
+	p, err := c.Pull(t.Context(), anaSource, "", conntest.Horizon)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := conntest.Horizon
+	h.Start, h.End = h.Start.Add(time.Minute), h.End.Add(time.Minute)
+	p, err = c.Pull(t.Context(), anaSource, p.Next, h)
+	if err != nil || p.Full {
+		t.Errorf("a minute later: full %v, %v", p.Full, err)
+	}
+}
