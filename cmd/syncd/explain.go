@@ -29,8 +29,10 @@ type explanation struct {
 	Title     string               `json:"title,omitempty"`
 	Decision  eligibility.Decision `json:"decision"`
 	DecidedAt time.Time            `json:"decided_at"`
-	SeenOn    []string             `json:"seen_on"`
-	Schedules []schedule.Schedule  `json:"schedules,omitempty"`
+	// Held says that it is recorded all the same, since only the access to calendars was lost.
+	Held      bool                `json:"held,omitempty"`
+	SeenOn    []string            `json:"seen_on"`
+	Schedules []schedule.Schedule `json:"schedules,omitempty"`
 }
 
 func (c *explainCommand) Run(ctx context.Context, s streams) error {
@@ -107,7 +109,7 @@ func explain(ctx context.Context, r engine.Reader, d engine.Decision) (explanati
 	for i := range schedules {
 		schedules[i].Reasons = nil // the decision above is the newest
 	}
-	return explanation{d.Title, d.Decision, d.DecidedAt, seenOn(m), schedules}, nil
+	return explanation{d.Title, d.Decision, d.DecidedAt, d.Held != nil, seenOn(m), schedules}, nil
 }
 
 // marks are what stands before a check on the page.
@@ -128,6 +130,9 @@ func (x explanation) print(w io.Writer, another bool) error {
 	verdict := "not recorded"
 	if d.Record {
 		verdict = fmt.Sprintf("recorded: %s by %s, for %s", d.Provider, strings.Join(d.Capture, ", then "), orNone(d.Owner, "nobody in particular"))
+	}
+	if x.Held {
+		verdict = "held: what was scheduled goes on, since only the access to calendars was lost"
 	}
 	fmt.Fprintf(&b, "  decided   %s, %s\n", x.DecidedAt.UTC().Format("2006-01-02 15:04 UTC"), verdict)
 	for _, s := range x.Schedules {

@@ -63,7 +63,7 @@ func (r *reporter) report(ctx context.Context) error {
 					recordings = append(recordings, rec)
 				}
 			}
-			if !d.Record && d.End.After(r.now()) {
+			if !d.Record && d.Held == nil && d.End.After(r.now()) {
 				skipped = append(skipped, d)
 			}
 		}
@@ -146,10 +146,10 @@ func (r *reporter) printTables(recordings []recording, skipped []engine.Decision
 		b.WriteByte('\n')
 	}
 	if len(skipped) > 0 {
-		rows := [][]string{{"NOT RECORDED", "TITLE", "RULES", "WHY"}}
+		rows := [][]string{{"NOT RECORDED", "TITLE", "WHY", "FAILING RULES"}}
 		for _, d := range skipped {
 			ids, details := failing(d.Decision)
-			rows = append(rows, []string{span(d.Start, d.End, r.zone), titleOf(d.Title), strings.Join(ids, ", "), details})
+			rows = append(rows, []string{span(d.Start, d.End, r.zone), titleOf(d.Title), ellipsis(printable(details), 72), strings.Join(ids, ", ")})
 		}
 		table(&b, rows)
 		b.WriteByte('\n')

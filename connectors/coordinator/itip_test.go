@@ -37,7 +37,8 @@ func (s script) files() fstest.MapFS {
 			b.WriteString(strings.ReplaceAll(e, " ", "\n") + "\nEND:VEVENT\n")
 		}
 		b.WriteString("END:VCALENDAR\n")
-		files[fmt.Sprintf("%02d.eml", i)] = &fstest.MapFile{Data: asMail(at, b.String())}
+		// The names say nothing of the order.
+		files[fmt.Sprintf("%02d.eml", 99-i)] = &fstest.MapFile{Data: asMail(at, b.String())}
 	}
 	return files
 }
@@ -147,6 +148,8 @@ func TestFold(t *testing.T) {
 			"2026-12-01T10:00:00Z 2026-12-02T12:00:00Z confirmed 08h"},
 		{"this and later", script{"REQUEST " + weekly, "REQUEST SEQUENCE:2 RECURRENCE-ID;RANGE=THISANDFUTURE:20261201T100000Z DTSTART:20261202T120000Z DURATION:PT30M"},
 			"2026-11-24T10:00:00Z 2026-11-24T10:00:00Z confirmed 08h\n2026-12-01T10:00:00Z 2026-12-02T12:00:00Z confirmed 09h\n2026-12-08T10:00:00Z 2026-12-09T12:00:00Z confirmed 09h"},
+		{"this and later, until a newer series", script{"REQUEST " + weekly, "REQUEST SEQUENCE:2 RECURRENCE-ID;RANGE=THISANDFUTURE:20261201T100000Z DTSTART:20261202T120000Z", "REQUEST SEQUENCE:3 DTSTART:20261124T090000Z RRULE:FREQ=WEEKLY;COUNT=2"},
+			"2026-11-24T09:00:00Z 2026-11-24T09:00:00Z confirmed 10h\n2026-12-01T09:00:00Z 2026-12-01T09:00:00Z confirmed 10h"},
 		{"this and later are cancelled", script{"REQUEST " + weekly, "CANCEL SEQUENCE:2 STATUS:CANCELLED RECURRENCE-ID;RANGE=THISANDFUTURE:20261201T100000Z"},
 			"2026-11-24T10:00:00Z 2026-11-24T10:00:00Z confirmed 08h\n2026-12-01T10:00:00Z 2026-12-01T10:00:00Z cancelled 09h\n2026-12-08T10:00:00Z 2026-12-08T10:00:00Z cancelled 09h"},
 

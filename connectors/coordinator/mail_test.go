@@ -72,6 +72,8 @@ func TestParts(t *testing.T) {
 		{"no mail at all", "no calendar", "", ""},
 		{"no mail at all\r\n\r\n" + plainCalendar, "", "u1", "PUBLISH"},
 		{"Content-Type: multipart/mixed\r\n\r\n" + plainCalendar, "", "u1", "PUBLISH"},
+		{"Content-Type: multipart/mixed\r\n\r\npreamble\r\n--b\r\nContent-Type: text/calendar; method=REQUEST\r\nContent-Transfer-Encoding: base64\r\n\r\n" +
+			base64.StdEncoding.EncodeToString([]byte(plainCalendar)) + "\r\n--b--\r\n", "", "u1", "REQUEST"},
 	} {
 		inv, err := readInvite([]byte(c.name))
 		if c.want != "" {
@@ -123,6 +125,7 @@ func TestMailBombs(t *testing.T) {
 	}
 	for name, raw := range map[string][]byte{
 		"20,000 deep":        nested(20_000),
+		"12 deep":            nested(12),
 		"50,000 parts":       mixed(strings.Repeat("Content-Type: text/plain\r\n\r\nx\r\n--b\r\n", 50_000)),
 		"one header of 9 MB": []byte("X: " + strings.Repeat("x", 9<<20) + "\r\n\r\n" + plainCalendar),
 		"200,000 headers":    []byte(strings.Repeat("X: y\r\n", 200_000) + "\r\n" + plainCalendar),

@@ -250,22 +250,23 @@ func TestRefused(t *testing.T) {
 func TestBombs(t *testing.T) {
 	exdates := strings.Repeat(",20261124T100000", 990)
 	for name, lines := range map[string][]string{
-		"counted from long ago":  {"DTSTART:19000101T100000Z", "RRULE:FREQ=DAILY;COUNT=2000000000;BYMONTH=2;BYMONTHDAY=30"},
-		"counted in years":       {"DTSTART:00010101T100000Z", "RRULE:FREQ=YEARLY;COUNT=2000000000;BYMONTHDAY=31;BYMONTH=2"},
-		"all days of all years":  {"DTSTART:00010101T100000Z", "RRULE:FREQ=YEARLY;COUNT=2000000000;BYDAY=MO,TU,WE,TH,FR,SA,SU;BYSETPOS=-1"},
-		"never":                  {"DTSTART:20261124T100000Z", "RRULE:FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=30;BYHOUR=1,2,3,4,5,6,7,8,9"},
-		"many exceptions":        {"DTSTART;TZID=Europe/Berlin:20261124T100000", "RRULE:FREQ=DAILY", "EXDATE;TZID=Europe/Berlin:20261125T100000" + exdates},
-		"too many exceptions":    {"DTSTART:20261124T100000Z", "RRULE:FREQ=DAILY", "EXDATE:20261125T100000" + strings.Repeat(exdates, 20)},
-		"too many dates":         {"DTSTART:20261124T100000Z", "RDATE:20261125T100000" + strings.Repeat(exdates, 20)},
-		"continued without end":  {"DESCRIPTION:x", strings.Repeat("y\n", 400_000) + "DTSTART:20261124T100000Z"},
-		"folded without end":     {"DESCRIPTION:x", strings.Repeat(" y\n", 400_000) + "DTSTART:20261124T100000Z"},
-		"parameters without end": {"ATTENDEE" + strings.Repeat(";A=b", 60_000) + ":mailto:joe@globex.com", "DTSTART:20261124T100000Z"},
-		"a name without an end":  {strings.Repeat("A", 400_000), "DTSTART:20261124T100000Z"},
-		"quotes without end":     {"ATTENDEE;CN=" + strings.Repeat(`"`, 200_001) + ":mailto:joe@globex.com", "DTSTART:20261124T100000Z"},
+		"counted from long ago":          {"DTSTART:19000101T100000Z", "RRULE:FREQ=DAILY;COUNT=2000000000;BYMONTH=2;BYMONTHDAY=30"},
+		"counted in years":               {"DTSTART:00010101T100000Z", "RRULE:FREQ=YEARLY;COUNT=2000000000;BYMONTHDAY=31;BYMONTH=2"},
+		"refused: all days of all years": {"DTSTART:00010101T100000Z", "RRULE:FREQ=YEARLY;COUNT=2000000000;BYDAY=MO,TU,WE,TH,FR,SA,SU;BYSETPOS=-1"},
+		"never":                          {"DTSTART:20261124T100000Z", "RRULE:FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=30;BYHOUR=1,2,3,4,5,6,7,8,9"},
+		"many exceptions":                {"DTSTART;TZID=Europe/Berlin:20261124T100000", "RRULE:FREQ=DAILY", "EXDATE;TZID=Europe/Berlin:20261125T100000" + exdates},
+		"refused: too many exceptions":   {"DTSTART:20261124T100000Z", "RRULE:FREQ=DAILY", "EXDATE:20261125T100000" + strings.Repeat(exdates, 20)},
+		"refused: too many dates":        {"DTSTART:20261124T100000Z", "RDATE:20261125T100000" + strings.Repeat(exdates, 20)},
+		"continued without end":          {"DESCRIPTION:x", strings.Repeat("y\n", 400_000) + "DTSTART:20261124T100000Z"},
+		"folded without end":             {"DESCRIPTION:x", strings.Repeat(" y\n", 400_000) + "DTSTART:20261124T100000Z"},
+		"parameters without end":         {"ATTENDEE" + strings.Repeat(";A=b", 60_000) + ":mailto:joe@globex.com", "DTSTART:20261124T100000Z"},
+		"a name without an end":          {strings.Repeat("A", 400_000), "DTSTART:20261124T100000Z"},
+		"quotes without end":             {"ATTENDEE;CN=" + strings.Repeat(`"`, 200_001) + ":mailto:joe@globex.com", "DTSTART:20261124T100000Z"},
 	} {
 		began := time.Now()
 		e := event(t, lines...)
-		if _, err := (Series{Master: e}).Occurrences(windowStart, windowEnd); err != nil && !errors.Is(err, ErrRule) {
+		_, err := Series{Master: e}.Occurrences(windowStart, windowEnd)
+		if refused := strings.HasPrefix(name, "refused: "); errors.Is(err, ErrRule) != refused {
 			t.Errorf("%s: %v", name, err)
 		}
 		e.People()
