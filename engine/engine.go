@@ -17,6 +17,7 @@ import (
 	"example.com/syncd/calendar"
 	"example.com/syncd/connectors"
 	"example.com/syncd/eligibility"
+	"example.com/syncd/linkparse"
 	"example.com/syncd/schedule"
 )
 
@@ -74,7 +75,10 @@ type Engine struct {
 // New makes an engine. It does nothing by itself.
 func New(c Config) (*Engine, error) {
 	e := &Engine{Config: c, reading: c.Rules.Policy.Reading(), rosterAt: map[string]time.Time{}, rosterErr: map[string]string{}, pulled: map[calendar.SourceID]bool{}}
-	b, err := json.Marshal(e.reading)
+	b, err := json.Marshal(struct {
+		Reading calendar.Reading
+		Links   int
+	}{e.reading, linkparse.Version})
 	if err != nil {
 		return nil, fmt.Errorf("fingerprint of the reading: %w", err)
 	}

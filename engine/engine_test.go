@@ -195,6 +195,7 @@ type daemon struct {
 	policy *eligibility.Policy
 	now    time.Time
 	crash  func() bool
+	logs   bytes.Buffer
 }
 
 func newDaemon(t *testing.T, users ...string) *daemon {
@@ -257,7 +258,7 @@ func (d *daemon) session(f func(*engine.Engine, *store.Store) error) error {
 		Store: s, Connections: []engine.Connection{{Driver: "google", Account: "acme.com", Connector: d.tn}},
 		Rules: engine.Rules{Policy: d.policy, Directory: eligibility.NewDirectory(d.policy.Directory.Members)},
 		Sinks: []schedule.Sink{d.sink}, Past: 24 * time.Hour, Future: 10 * 24 * time.Hour, Poll: time.Minute,
-		Now: func() time.Time { return d.now }, Log: slog.New(slog.DiscardHandler),
+		Now: func() time.Time { return d.now }, Log: slog.New(slog.NewTextHandler(&d.logs, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	})
 	if err != nil {
 		d.t.Fatal(err)
@@ -487,6 +488,20 @@ func TestNoBodies(t *testing.T) {
 	d.tn.log("ana@acme.com").put(private)
 	if err := d.passes(2); err != nil {
 		t.Fatal(err)
+	}
+	// Something to log: a provider and a recorder that fail, and a calendar that is suddenly empty.
+	d.tn.fault, d.sink.fails = func() error { return errors.New("reset by peer") }, func() bool { return true }
+	d.policy.Exclude.Domains = []string{"globex.com"}
+	if err := d.passes(1); err != nil {
+		t.Fatal(err)
+	}
+	if d.logs.Len() == 0 {
+		t.Fatal("nothing was logged")
+	}
+	for _, secret := range []string{"secret agenda", "Doctor", "Call u1", "91234567890", "joe@globex.com"} {
+		if bytes.Contains(d.logs.Bytes(), []byte(secret)) {
+			t.Errorf("%q is in the log:\n%s", secret, &d.logs)
+		}
 	}
 	dump, err := os.ReadFile(d.file) // closed, so that the write-ahead log is in it
 	if err != nil {

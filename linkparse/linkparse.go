@@ -19,6 +19,10 @@ type Field struct {
 	Text  string
 }
 
+// Version is raised whenever Find may answer otherwise for the same text, so that texts that were read
+// by an older one are read again.
+const Version = 1
+
 // Options are what a company adds to the tables.
 type Options struct {
 	// ConsentHosts are the hosts of the company's consent-enabled links: https://HOST/COMPANY/USER[/MEETING].

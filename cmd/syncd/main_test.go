@@ -1,10 +1,17 @@
 package main
 
 import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -98,4 +105,99 @@ func TestDrivers(t *testing.T) {
 		}
 		seen[d.Name] = true
 	}
+}
+
+// buffer is a stream that a test may read while the program writes.
+type buffer struct {
+	mu   sync.Mutex
+	text strings.Builder
+	more chan struct{} // has something after each write
+}
+
+func (b *buffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	select {
+	case b.more <- struct{}{}:
+	default:
+	}
+	return b.text.Write(p)
+}
+
+// until waits for a match in what was written.
+func (b *buffer) until(t *testing.T, pattern string) []string {
+	t.Helper()
+	for {
+		b.mu.Lock()
+		m := regexp.MustCompile(pattern).FindStringSubmatch(b.text.String())
+		b.mu.Unlock()
+		if m != nil {
+			return m
+		}
+		select {
+		case <-b.more:
+		case <-t.Context().Done():
+			t.Fatalf("no %q", pattern)
+		}
+	}
+}
+
+// TestDaemon runs the demo as a daemon, sees a tenant's change come out, asks its HTTP side, and ends it.
+func TestDaemon(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.CopyFS(filepath.Join(dir, "configs"), os.DirFS("../../configs")); err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(dir, "configs", "demo.yaml")
+	b, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b = bytes.ReplaceAll(b, []byte("127.0.0.1:8787\n"), []byte("127.0.0.1:0\n"))
+	b = bytes.ReplaceAll(b, []byte("poll: 5s"), []byte("poll: 1s"))
+	if err := os.WriteFile(file, b, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	out, log := &buffer{more: make(chan struct{}, 1)}, &buffer{more: make(chan struct{}, 1)}
+	done := make(chan int)
+	go func() {
+		done <- run(ctx, []string{"run", "--config", file}, streams{strings.NewReader(""), out, log})
+	}()
+	address := log.until(t, `address=(http://127\.0\.0\.1:\d+)`)[1]
+	out.until(t, `scheduled +\S+ 24 \S+ \S+ +Acme x Globex: kick-off`)
+	out.until(t, `updated +\S+ 24 \S+ \S+ +Acme x Globex: kick-off`)
+	for path, want := range map[string]string{
+		"/livez": "200 ok", "/readyz": "200 ok", "/api/v1/schedules": `200 {"schedules":[{"id":"rec_`, "/api/v1/sources": `200 {"connections":{`,
+	} {
+		if got := fetch(t, address+path, "demo-only"); !strings.HasPrefix(got, want) {
+			t.Errorf("%s: got %.200s, want %s", path, got, want)
+		}
+	}
+	if got := fetch(t, address+"/api/v1/schedules", ""); !strings.HasPrefix(got, "401 ") {
+		t.Errorf("without the token: %.200s", got)
+	}
+	stop()
+	if code := <-done; code != exitOK {
+		t.Errorf("exit status %d:\n%s", code, log.text.String())
+	}
+}
+
+func fetch(t *testing.T, url, token string) string {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), "GET", url, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Authorization", "Bearer "+token)
+	resp, err := http.DefaultClient.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	b, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return fmt.Sprintf("%d %s", resp.StatusCode, b)
 }

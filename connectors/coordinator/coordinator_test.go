@@ -151,25 +151,40 @@ func TestOneBadMail(t *testing.T) {
 	files["deep.eml"] = &fstest.MapFile{Data: asMail(conntest.Now, "BEGIN:VCALENDAR\nSUMMARY:hush\n"+strings.Repeat("BEGIN:HUSH\n", 20))}
 	files["nameless.eml"] = &fstest.MapFile{Data: asMail(conntest.Now, "BEGIN:VCALENDAR\nMETHOD:REQUEST\nBEGIN:VEVENT\nSUMMARY:hush\nDTSTART:20261124T100000Z\n")}
 	files["broken.eml"] = &fstest.MapFile{Data: []byte("Subject: hush\nContent-Type: multipart/mixed; boundary=b\n\n--b\nhush hush\n\nhush\n--b\n hush\n")}
+	files["many.eml"] = &fstest.MapFile{Data: asMail(conntest.Now, manyMeetings(400))}
 	files["ignored.txt"] = &fstest.MapFile{Data: []byte("hush")}
 	var log logged
 	conn := open(t, files, slog.New(&log))
 	p, err := conn.Pull(t.Context(), mailbox, "", conntest.Horizon)
-	if err != nil || len(p.Events) != 1 {
-		t.Fatalf("%d events, error %v; want the good mail's", len(p.Events), err)
+	uids := map[string]bool{}
+	for _, e := range p.Events {
+		uids[e.UID] = true
+	}
+	if err != nil || len(uids) != 1+maxUIDs {
+		t.Fatalf("%d meetings, error %v; want the good mail's, and the first ones of that which has too many", len(uids), err)
 	}
 	all := strings.Join(log.lines, "\n")
-	for _, name := range []string{"bad.eml", "large.eml", "deep.eml", "nameless.eml", "broken.eml"} {
+	for _, name := range []string{"bad.eml", "large.eml", "deep.eml", "nameless.eml", "broken.eml", "many.eml"} {
 		if strings.Count(all, "WARN a mail is not used file="+name) != 1 {
 			t.Errorf("%s is not logged once:\n%s", name, all)
 		}
 	}
-	if len(log.lines) != 5 || strings.Contains(strings.ToLower(all), "hush") {
+	if len(log.lines) != 6 || strings.Contains(strings.ToLower(all), "hush") {
 		t.Errorf("logged:\n%s", all)
 	}
-	if _, err := conn.Pull(t.Context(), mailbox, p.Next, conntest.Horizon); err != nil || len(log.lines) != 5 {
-		t.Errorf("error %v; when nothing has changed, it is logged again:\n%s", err, strings.Join(log.lines[5:], "\n"))
+	if _, err := conn.Pull(t.Context(), mailbox, p.Next, conntest.Horizon); err != nil || len(log.lines) != 6 {
+		t.Errorf("error %v; when nothing has changed, it is logged again:\n%s", err, strings.Join(log.lines[6:], "\n"))
 	}
+}
+
+// manyMeetings is a calendar of n meetings, each of which takes long to expand.
+func manyMeetings(n int) string {
+	var b strings.Builder
+	b.WriteString("BEGIN:VCALENDAR\nMETHOD:REQUEST\n")
+	for i := range n {
+		fmt.Fprintf(&b, "BEGIN:VEVENT\nUID:many%d\nSUMMARY:hush\nDTSTART:18500101T100000Z\nRRULE:FREQ=DAILY;COUNT=66000\nEND:VEVENT\n", i)
+	}
+	return b.String()
 }
 
 func TestFolderErrors(t *testing.T) {

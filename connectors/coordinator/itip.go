@@ -1,6 +1,7 @@
 package coordinator
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -9,8 +10,12 @@ import (
 	"example.com/syncd/internal/ics"
 )
 
-// maxOverrides bounds what is remembered of one series' changed occurrences.
-const maxOverrides = 500
+// Limits on what is kept.
+const (
+	maxOverrides = 500 // changed occurrences of a series
+	maxFutures   = 20  // of these, changes of one and all that follow
+	maxUIDs      = 10  // in one mail; an invite has one (RFC 5546 section 3.2)
+)
 
 // A letter is a mail that was read.
 type letter struct {
@@ -74,7 +79,8 @@ type series struct {
 	uid   string
 	whole slot
 	// parts are changed occurrences, and changes of one and all that follow, by how they were named.
-	parts map[string]*slot
+	parts   map[string]*slot
+	futures int // of the parts
 }
 
 // apply folds the event into s and reports whether it changes anything.
@@ -89,8 +95,11 @@ func (s *series) apply(v *version, cancel bool) bool {
 	}
 	p := s.parts[key]
 	if p == nil {
-		if len(s.parts) == maxOverrides {
+		if len(s.parts) == maxOverrides || v.event.ThisAndFuture && s.futures == maxFutures {
 			return false
+		}
+		if v.event.ThisAndFuture {
+			s.futures++
 		}
 		p = &slot{}
 		s.parts[key] = p
@@ -165,13 +174,18 @@ func sortByUID(letters []letter, address string, odd func(file, reason string)) 
 	var all []*correspondence
 	byUID := map[string]*correspondence{}
 	for arrival, l := range letters {
+		uids := map[string]bool{}
 		for _, c := range l.calendars {
 			for _, e := range c.Events {
 				effect := effectOf(c.Method, e, address)
-				if effect == ignored {
+				uid := calendar.CanonicalUID(e.UID)
+				if effect == ignored || len(uids) > maxUIDs {
 					continue
 				}
-				uid := calendar.CanonicalUID(e.UID)
+				if uids[uid] = true; len(uids) > maxUIDs {
+					odd(l.file, fmt.Sprintf("it has more than %d meetings; the others are left out", maxUIDs))
+					continue
+				}
 				if uid == "" {
 					odd(l.file, "an event has no UID")
 					continue

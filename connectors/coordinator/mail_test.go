@@ -142,7 +142,7 @@ func TestMailBombs(t *testing.T) {
 		} else if len(err.Error()) > 200 {
 			t.Errorf("%s: a long error: %.300s", name, err)
 		}
-		if took := time.Since(began); took > 500*time.Millisecond { // 100 ms on a machine with nothing else to do
+		if took := time.Since(began); took > 5*time.Second { // 100 ms on a machine with nothing else to do
 			t.Errorf("%s takes %s", name, took)
 		} else {
 			t.Logf("%s: %s, %v", name, took, err)

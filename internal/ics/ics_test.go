@@ -34,6 +34,10 @@ var (
 	windowEnd   = time.Date(2027, 2, 1, 0, 0, 0, 0, time.UTC)
 )
 
+// slow is far more than anything may take on a machine with nothing else to do, which is 100 ms: tests run
+// with the race detector, and beside others. What bounds the work is counted, not timed.
+const slow = 5 * time.Second
+
 // big are the cases that are too large for a file.
 var big = map[string]func() []byte{
 	"075_deep_nesting_20k": func() []byte {
@@ -120,7 +124,7 @@ func check(t *testing.T, b []byte, w expectation) {
 			t.Errorf("occurrences\n%s, want\n%s", strings.Join(got, "\n"), strings.Join(w.Instances, "\n"))
 		}
 	}
-	if took := time.Since(began); took > 500*time.Millisecond { // 100 ms on a machine with nothing else to do
+	if took := time.Since(began); took > slow {
 		t.Errorf("it takes %s", took)
 	}
 }
@@ -270,7 +274,7 @@ func TestBombs(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 		e.People()
-		if took := time.Since(began); took > 500*time.Millisecond {
+		if took := time.Since(began); took > slow {
 			t.Errorf("%s takes %s", name, took)
 		}
 	}
@@ -297,7 +301,7 @@ func TestZoneBombs(t *testing.T) {
 	if _, err := (Series{Master: calendars[0].Events[0]}).Occurrences(windowStart, windowEnd); err != nil {
 		t.Error(err)
 	}
-	if took := time.Since(began); took > time.Second {
+	if took := time.Since(began); took > slow {
 		t.Errorf("it takes %s", took)
 	}
 }
