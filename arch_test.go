@@ -37,7 +37,7 @@ var may = map[string]struct {
 	"config":             {"connectors eligibility", "*", "files to structs"},
 	"cmd/syncd":          {"*", "*", "main wires"},
 
-	"connectors/conntest": {"calendar connectors", "*", "tests alone import it"},
+	"connectors/conntest": {"calendar connectors connectors/replay", "*", "tests alone import it"},
 	"internal/*":          {"internal", "*", "small shared parts, and simulated tenants for tests"},
 	"internal/fakegoogle": {"calendar connectors internal", "*", "a simulated tenant"},
 	"internal/fakegraph":  {"calendar connectors internal", "*", "a simulated tenant"},

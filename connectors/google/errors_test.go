@@ -18,8 +18,6 @@ import (
 	"example.com/syncd/connectors/conntest"
 )
 
-func body(s string) io.ReadCloser { return io.NopCloser(strings.NewReader(s)) }
-
 func convertJSON(t *testing.T, in []byte) calendar.Event {
 	t.Helper()
 	var e gcal.Event
@@ -40,50 +38,25 @@ func TestErrors(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, c := range []struct {
-		name  string
-		cur   connectors.Cursor
-		says  answer
-		want  error // nil: none of the contract's, so to be tried again
-		after time.Duration
-		has   string
-	}{
-		{"expired token", old, answer{410, refusal(410, "fullSyncRequired"), ""}, connectors.ErrCursor, 0, "fullSyncRequired"},
-		{"token of other parameters", old, answer{400, refusal(400, "badRequest"), ""}, connectors.ErrCursor, 0, "400"},
-		{"our own mistake", "", answer{400, refusal(400, "badRequest"), ""}, nil, 0, "badRequest"},
-		{"no delegation for the scope", "", answer{403, refusal(403, "insufficientPermissions"), ""}, connectors.ErrAccess, 0, gcal.CalendarEventsReadonlyScope},
-		{"API switched off", "", answer{403, refusal(403, "accessNotConfigured"), ""}, connectors.ErrAccess, 0, "enable the API"},
-		{"no calendar user", "", answer{403, refusal(403, "notACalendarUser"), ""}, connectors.ErrAccess, 0, "no Calendar"},
-		{"a reason that came up later", "", answer{403, refusal(403, "newReason"), ""}, connectors.ErrAccess, 0, "newReason"},
-		{"bad credentials", "", answer{401, refusal(401, "authError"), ""}, connectors.ErrAccess, 0, "key"},
-		{"no such calendar", "", answer{404, refusal(404, "notFound"), ""}, connectors.ErrSource, 0, "404"},
-		{"quota of the day", "", answer{403, refusal(403, "quotaExceeded"), "7200"}, nil, 2 * time.Hour, "quotaExceeded"},
-		{"too many", "", answer{429, refusal(429, "rateLimitExceeded"), "120"}, nil, 2 * time.Minute, "429"},
-		{"busy, for long", "", answer{503, "<html>", "600"}, nil, 10 * time.Minute, "503"},
-		{"broken", "", answer{500, "{}", ""}, nil, 0, "500"},
-		{"no JSON", "", answer{200, "<html>", ""}, nil, 0, "google"},
-		{"a listing without a token at its end", "", answer{200, `{"items":[]}`, ""}, nil, 0, "without a sync token"},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			conn := open(t, Config{Domain: "acme.com", Users: []string{ana}}, c.says, nil)
-			p, err := conn.Pull(t.Context(), calendar.NewSourceID("google", "acme.com", ana), c.cur, conntest.Horizon)
-			if err == nil {
-				t.Fatalf("no error, but the page %+v", p)
-			}
-			if !strings.Contains(err.Error(), c.has) {
-				t.Errorf("%v does not say %q", err, c.has)
-			}
-			for _, kind := range []error{connectors.ErrCursor, connectors.ErrAccess, connectors.ErrSource} {
-				if errors.Is(err, kind) != (kind == c.want) {
-					t.Errorf("%v: is %v: %v", err, kind, errors.Is(err, kind))
-				}
-			}
-			var throttled *connectors.ThrottledError
-			if errors.As(err, &throttled) != (c.after > 0) || throttled != nil && throttled.After != c.after {
-				t.Errorf("%v: throttled %+v, want %s", err, throttled, c.after)
-			}
-		})
-	}
+	conntest.Refusals(t, anaSource, []conntest.Refusal{
+		{Name: "expired token", Says: conntest.Answer{Status: 410, Body: refusal(410, "fullSyncRequired")}, Want: connectors.ErrCursor, Cur: old, Has: "fullSyncRequired"},
+		{Name: "token of other parameters", Says: conntest.Answer{Status: 400, Body: refusal(400, "badRequest")}, Want: connectors.ErrCursor, Cur: old, Has: "400"},
+		{Name: "our own mistake", Says: conntest.Answer{Status: 400, Body: refusal(400, "badRequest")}, Has: "badRequest"},
+		{Name: "no delegation for the scope", Says: conntest.Answer{Status: 403, Body: refusal(403, "insufficientPermissions")}, Want: connectors.ErrAccess, Has: gcal.CalendarEventsReadonlyScope},
+		{Name: "API switched off", Says: conntest.Answer{Status: 403, Body: refusal(403, "accessNotConfigured")}, Want: connectors.ErrAccess, Has: "enable the API"},
+		{Name: "no calendar user", Says: conntest.Answer{Status: 403, Body: refusal(403, "notACalendarUser")}, Want: connectors.ErrAccess, Has: "no Calendar"},
+		{Name: "a reason that came up later", Says: conntest.Answer{Status: 403, Body: refusal(403, "newReason")}, Want: connectors.ErrAccess, Has: "newReason"},
+		{Name: "bad credentials", Says: conntest.Answer{Status: 401, Body: refusal(401, "authError")}, Want: connectors.ErrAccess, Has: "key"},
+		{Name: "no such calendar", Says: conntest.Answer{Status: 404, Body: refusal(404, "notFound")}, Want: connectors.ErrSource, Has: "404"},
+		{Name: "quota of the day", Says: conntest.Answer{Status: 403, Body: refusal(403, "quotaExceeded"), RetryAfter: "7200"}, After: 2 * time.Hour, Has: "quotaExceeded"},
+		{Name: "too many", Says: conntest.Answer{Status: 429, Body: refusal(429, "rateLimitExceeded"), RetryAfter: "120"}, After: 2 * time.Minute, Has: "429"},
+		{Name: "busy, for long", Says: conntest.Answer{Status: 503, Body: "<html>", RetryAfter: "600"}, After: 10 * time.Minute, Has: "503"},
+		{Name: "broken", Says: conntest.Answer{Status: 500, Body: "{}"}, Has: "500"},
+		{Name: "no JSON", Says: conntest.Answer{Status: 200, Body: "<html>"}, Has: "google"},
+		{Name: "a listing without a token at its end", Says: conntest.Answer{Status: 200, Body: `{"items":[]}`}, Has: "without a sync token"},
+	}, func(t *testing.T, rt http.RoundTripper) connectors.Connector {
+		return open(t, Config{Domain: "acme.com", Users: []string{ana}}, rt, nil)
+	})
 }
 
 func TestTokenErrors(t *testing.T) {

@@ -1,7 +1,6 @@
 package google
 
 import (
-	"bytes"
 	"encoding/json"
 	"net/http"
 	"os"
@@ -19,49 +18,12 @@ import (
 	"example.com/syncd/internal/fakegoogle"
 )
 
-// tape runs f against the tenant with a recorder between them. With -record it writes the file; without,
-// the file must be what would be written.
+// tape records what f makes the connector ask the tenant.
 func tape(t *testing.T, file string, tn *fakegoogle.Tenant, f func(connectors.Connector)) {
 	t.Helper()
-	fresh := filepath.Join(t.TempDir(), "fresh.yaml")
-	rec := replay.NewRecorder(fresh, tn)
-	f(open(t, Config{Domain: "acme.com", Admin: "admin@acme.com"}, rec, tn.KeyFile()))
-	if err := rec.Close(); err != nil {
-		t.Fatal(err)
-	}
-	got, err := os.ReadFile(fresh)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if *recordTapes {
-		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(file, got, 0o644); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	want, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !bytes.Equal(want, got) {
-		t.Errorf("%s is not what the tenant says now; if that is right, run with -record:\n%s", file, cmp.Diff(string(want), string(got)))
-	}
-}
-
-// catchUp pulls a source to its end.
-func catchUp(t *testing.T, c connectors.Connector, src calendar.SourceID, cur connectors.Cursor, w calendar.Window) (connectors.Cursor, []connectors.Page) {
-	t.Helper()
-	var pages []connectors.Page
-	for p, err := range connectors.Pages(t.Context(), c, src, cur, w) {
-		if err != nil {
-			t.Fatal(err)
-		}
-		pages, cur = append(pages, p), p.Next
-	}
-	return cur, pages
+	conntest.Tape(t, file, *recordTapes, tn, func(rt http.RoundTripper) {
+		f(open(t, Config{Domain: "acme.com", Admin: "admin@acme.com"}, rt, tn.KeyFile()))
+	})
 }
 
 // TestRecorded replays a listing, an idle look, a change and an expired token.
@@ -70,22 +32,22 @@ func TestRecorded(t *testing.T) {
 	w := calendar.Window{Start: conntest.Horizon.Start.Truncate(24 * time.Hour), End: conntest.Horizon.End.Truncate(24 * time.Hour)}
 	src := calendar.NewSourceID("google", "acme.com", ana)
 	tn := tenant()
-	story := func(c connectors.Connector, change, expire func()) (all [][]connectors.Page) {
-		cur, first := catchUp(t, c, src, "", w)
-		cur, idle := catchUp(t, c, src, cur, w)
+	story := func(c connectors.Connector, change, expire func()) (all [][]calendar.Event) {
+		cur, first := conntest.CatchUp(t, c, src, "", w)
+		cur, idle := conntest.CatchUp(t, c, src, cur, w)
 		change()
-		cur, changed := catchUp(t, c, src, cur, w)
+		cur, changed := conntest.CatchUp(t, c, src, cur, w)
 		expire()
 		_, err := c.Pull(t.Context(), src, cur, w)
 		if err == nil || !strings.Contains(err.Error(), connectors.ErrCursor.Error()) {
 			t.Errorf("an expired token: %v", err)
 		}
-		return [][]connectors.Page{first, idle, changed}
+		return [][]calendar.Event{first, idle, changed}
 	}
 	for i := range 3 {
 		tn.Put(ana, event(conntest.Meeting{UID: "m" + string(rune('a'+i)) + "@example.com", Title: "Meeting", Start: calendar.At(conntest.Now.Add(time.Duration(i+1) * time.Hour)), Length: time.Hour, Guests: []string{"joe@globex.com"}}))
 	}
-	var live [][]connectors.Page
+	var live [][]calendar.Event
 	tape(t, file, tn, func(c connectors.Connector) {
 		live = story(c, func() { tn.Delete(ana, "mb") }, tn.ExpireTokens)
 	})
@@ -97,7 +59,7 @@ func TestRecorded(t *testing.T) {
 	if diff := cmp.Diff(live, story(open(t, Config{Domain: "acme.com", Users: []string{ana}}, recorded, nil), nothing, nothing)); diff != "" {
 		t.Errorf("the tape tells another story (-tenant +tape):\n%s", diff)
 	}
-	if len(live[0][0].Events) != 3 || len(live[1][0].Events) != 0 || len(live[2][0].Events) != 2 {
+	if len(live[0]) != 3 || len(live[1]) != 0 || len(live[2]) != 2 {
 		t.Errorf("the story is not what it should be: %+v", live)
 	}
 }
@@ -125,7 +87,7 @@ func TestDemoTape(t *testing.T) {
 		cursors := map[calendar.SourceID]connectors.Cursor{}
 		round := func() {
 			for _, s := range sources {
-				cursors[s.ID], _ = catchUp(t, c, s.ID, cursors[s.ID], w)
+				cursors[s.ID], _ = conntest.CatchUp(t, c, s.ID, cursors[s.ID], w)
 			}
 		}
 		round()
@@ -237,34 +199,7 @@ func TestConvert(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			golden := strings.TrimSuffix(file, ".in.json") + ".want.json"
-			if *recordTapes { // goldens are renewed with the tapes
-				if err := os.WriteFile(golden, append(got, '\n'), 0o644); err != nil {
-					t.Fatal(err)
-				}
-			}
-			want, err := os.ReadFile(golden)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if diff := cmp.Diff(strings.TrimSpace(string(want)), string(got)); diff != "" {
-				t.Errorf("(-want +got):\n%s", diff)
-			}
+			conntest.Golden(t, strings.TrimSuffix(file, ".in.json")+".want.json", append(got, '\n'), *recordTapes)
 		})
 	}
-}
-
-// answer is a provider that says one thing.
-type answer struct {
-	status     int
-	body       string
-	retryAfter string
-}
-
-func (a answer) RoundTrip(r *http.Request) (*http.Response, error) {
-	h := http.Header{"Content-Type": {"application/json"}}
-	if a.retryAfter != "" {
-		h.Set("Retry-After", a.retryAfter)
-	}
-	return &http.Response{StatusCode: a.status, Header: h, Body: body(a.body), Request: r}, nil
 }

@@ -3,7 +3,6 @@ package outlook
 import (
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -14,77 +13,34 @@ import (
 	"example.com/syncd/internal/fakegraph"
 )
 
-// answer is a service that says one thing.
-type answer struct {
-	status     int
-	body       string
-	retryAfter string
-}
-
-func (a answer) RoundTrip(r *http.Request) (*http.Response, error) {
-	h := http.Header{"Content-Type": {"application/json"}}
-	if strings.HasPrefix(a.body, "<") {
-		h.Set("Content-Type", "text/html")
-	}
-	if a.retryAfter != "" {
-		h.Set("Retry-After", a.retryAfter)
-	}
-	return &http.Response{StatusCode: a.status, Header: h, Body: io.NopCloser(strings.NewReader(a.body)), Request: r}, nil
-}
-
 func refusal(code string) string {
 	return fmt.Sprintf(`{"error":{"code":%q,"message":"m"}}`, code)
 }
 
 // TestErrors: what the service answers, and what the engine must hear.
 func TestErrors(t *testing.T) {
-	for _, c := range []struct {
-		name  string
-		says  answer
-		want  error // nil: none of the contract's, so to be tried again
-		after time.Duration
-		has   string
-	}{
-		{"generation gone", answer{410, refusal("SyncStateNotFound"), ""}, connectors.ErrCursor, 0, "SyncStateNotFound"},
-		{"its cousin with 400", answer{400, refusal("syncStateInvalid"), ""}, connectors.ErrCursor, 0, "400"},
-		{"gone without a word", answer{410, "", ""}, connectors.ErrCursor, 0, "410"},
-		{"our own mistake", answer{400, refusal("ErrorInvalidParameter"), ""}, nil, 0, "ErrorInvalidParameter"},
-		{"mailbox out of scope", answer{403, refusal("ErrorAccessDenied"), ""}, connectors.ErrAccess, 0, "RBAC for Applications"},
-		{"a code that came up later", answer{403, refusal("NewCode"), ""}, connectors.ErrAccess, 0, "Calendars.Read"},
-		{"bad token", answer{401, refusal("InvalidAuthenticationToken"), ""}, connectors.ErrAccess, 0, "check tenant and cloud"},
-		{"unlicensed", answer{404, refusal("MailboxNotEnabledForRESTAPI"), ""}, connectors.ErrSource, 0, "license"},
-		{"user gone", answer{404, refusal("ErrorInvalidUser"), ""}, connectors.ErrSource, 0, "does not exist"},
-		{"throttled", answer{429, refusal("ApplicationThrottled"), "120"}, nil, 2 * time.Minute, "429"},
-		{"busy in HTML", answer{503, "<html>busy</html>", "600"}, nil, 10 * time.Minute, "503"},
-		{"gateway", answer{504, "{}", "30"}, nil, 30 * time.Second, "504"},
-		{"empty error", answer{500, "{}", ""}, nil, 0, "500"},
-		{"error without a message", answer{500, `{"error":{"code":"x"}}`, ""}, nil, 0, "x"},
-		{"error as a string", answer{500, `{"error":"x"}`, ""}, nil, 0, "500"},
-		{"a list cut off", answer{200, `{"value":[{"id":`, ""}, nil, 0, "no list"},
-		{"HTML that says 200", answer{200, "<html>", ""}, nil, 0, "outlook"},
-		{"neither next nor end", answer{200, `{"value":[]}`, ""}, nil, 0, "neither a next page nor an end"},
-		{"a link to elsewhere", answer{200, `{"value":[],"@odata.nextLink":"https://graph.microsoft.com.evil.example/v1.0/x"}`, ""}, nil, 0, "another host"},
-		{"a link without TLS", answer{200, `{"value":[],"@odata.deltaLink":"http://graph.microsoft.com/v1.0/x"}`, ""}, nil, 0, "another host"},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			p, err := open(t, Config{}, c.says, "").Pull(t.Context(), source(eve), "", conntest.Horizon)
-			if err == nil {
-				t.Fatalf("no error, but the page %+v", p)
-			}
-			if !strings.Contains(err.Error(), c.has) {
-				t.Errorf("%v does not say %q", err, c.has)
-			}
-			for _, kind := range []error{connectors.ErrCursor, connectors.ErrAccess, connectors.ErrSource} {
-				if errors.Is(err, kind) != (kind == c.want) {
-					t.Errorf("%v: is %v: %v", err, kind, errors.Is(err, kind))
-				}
-			}
-			var throttled *connectors.ThrottledError
-			if errors.As(err, &throttled) != (c.after > 0) || throttled != nil && throttled.After != c.after {
-				t.Errorf("%v: throttled %+v, want %s", err, throttled, c.after)
-			}
-		})
-	}
+	conntest.Refusals(t, source(eve), []conntest.Refusal{
+		{Name: "generation gone", Says: conntest.Answer{Status: 410, Body: refusal("SyncStateNotFound")}, Want: connectors.ErrCursor, Has: "SyncStateNotFound"},
+		{Name: "its cousin with 400", Says: conntest.Answer{Status: 400, Body: refusal("syncStateInvalid")}, Want: connectors.ErrCursor, Has: "400"},
+		{Name: "gone without a word", Says: conntest.Answer{Status: 410, Body: ""}, Want: connectors.ErrCursor, Has: "410"},
+		{Name: "our own mistake", Says: conntest.Answer{Status: 400, Body: refusal("ErrorInvalidParameter")}, Has: "ErrorInvalidParameter"},
+		{Name: "mailbox out of scope", Says: conntest.Answer{Status: 403, Body: refusal("ErrorAccessDenied")}, Want: connectors.ErrAccess, Has: "RBAC for Applications"},
+		{Name: "a code that came up later", Says: conntest.Answer{Status: 403, Body: refusal("NewCode")}, Want: connectors.ErrAccess, Has: "Calendars.Read"},
+		{Name: "bad token", Says: conntest.Answer{Status: 401, Body: refusal("InvalidAuthenticationToken")}, Want: connectors.ErrAccess, Has: "check tenant and cloud"},
+		{Name: "unlicensed", Says: conntest.Answer{Status: 404, Body: refusal("MailboxNotEnabledForRESTAPI")}, Want: connectors.ErrSource, Has: "license"},
+		{Name: "user gone", Says: conntest.Answer{Status: 404, Body: refusal("ErrorInvalidUser")}, Want: connectors.ErrSource, Has: "does not exist"},
+		{Name: "throttled", Says: conntest.Answer{Status: 429, Body: refusal("ApplicationThrottled"), RetryAfter: "120"}, After: 2 * time.Minute, Has: "429"},
+		{Name: "busy in HTML", Says: conntest.Answer{Status: 503, Body: "<html>busy</html>", RetryAfter: "600"}, After: 10 * time.Minute, Has: "503"},
+		{Name: "gateway", Says: conntest.Answer{Status: 504, Body: "{}", RetryAfter: "30"}, After: 30 * time.Second, Has: "504"},
+		{Name: "empty error", Says: conntest.Answer{Status: 500, Body: "{}"}, Has: "500"},
+		{Name: "error without a message", Says: conntest.Answer{Status: 500, Body: `{"error":{"code":"x"}}`}, Has: "x"},
+		{Name: "error as a string", Says: conntest.Answer{Status: 500, Body: `{"error":"x"}`}, Has: "500"},
+		{Name: "a list cut off", Says: conntest.Answer{Status: 200, Body: `{"value":[{"id":`}, Has: "no list"},
+		{Name: "HTML that says 200", Says: conntest.Answer{Status: 200, Body: "<html>"}, Has: "outlook"},
+		{Name: "neither next nor end", Says: conntest.Answer{Status: 200, Body: `{"value":[]}`}, Has: "neither a next page nor an end"},
+		{Name: "a link to elsewhere", Says: conntest.Answer{Status: 200, Body: `{"value":[],"@odata.nextLink":"https://graph.microsoft.com.evil.example/v1.0/x"}`}, Has: "another host"},
+		{Name: "a link without TLS", Says: conntest.Answer{Status: 200, Body: `{"value":[],"@odata.deltaLink":"http://graph.microsoft.com/v1.0/x"}`}, Has: "another host"},
+	}, func(t *testing.T, rt http.RoundTripper) connectors.Connector { return open(t, Config{}, rt, "") })
 }
 
 func TestWrongSecret(t *testing.T) {
@@ -103,12 +59,12 @@ func (e *endless) RoundTrip(r *http.Request) (*http.Response, error) {
 	if !strings.Contains(r.URL.Path, "/delta") {
 		body = `{"value":[{"id":"a","type":"singleInstance","iCalUId":"u","sensitivity":"normal"}]}`
 	}
-	return answer{200, body, ""}.RoundTrip(r)
+	return conntest.Answer{Status: 200, Body: body}.RoundTrip(r)
 }
 
 func TestEndlessDelta(t *testing.T) {
 	e := &endless{}
-	cur, events := catchUp(t, open(t, Config{}, e, ""), source(eve), "", conntest.Horizon)
+	cur, events := conntest.CatchUp(t, open(t, Config{}, e, ""), source(eve), "", conntest.Horizon)
 	if len(events) != 1 || e.pages > 5 {
 		t.Errorf("%d events after %d pages; the calendar is listed all the same, and soon", len(events), e.pages)
 	}
@@ -145,16 +101,16 @@ func TestTokenTakenBack(t *testing.T) {
 	conn := open(t, Config{}, through(func(r *http.Request) (*http.Response, error) {
 		if refuse && strings.Contains(r.URL.Path, "/delta") {
 			refuse = false
-			return answer{401, refusal("InvalidAuthenticationToken"), ""}.RoundTrip(r)
+			return conntest.Answer{Status: 401, Body: refusal("InvalidAuthenticationToken")}.RoundTrip(r)
 		}
 		return tn.RoundTrip(r)
 	}), fakegraph.ClientSecret)
-	cur, _ := catchUp(t, conn, source(eve), "", conntest.Horizon)
+	cur, _ := conntest.CatchUp(t, conn, source(eve), "", conntest.Horizon)
 	refuse = true
 	if _, err := conn.Pull(t.Context(), source(eve), cur, conntest.Horizon); err == nil || errors.Is(err, connectors.ErrAccess) {
 		t.Errorf("got %v, want an error to try again after", err)
 	}
-	catchUp(t, conn, source(eve), cur, conntest.Horizon)
+	conntest.CatchUp(t, conn, source(eve), cur, conntest.Horizon)
 }
 
 func TestNoURLInErrors(t *testing.T) {

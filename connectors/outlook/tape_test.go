@@ -1,9 +1,9 @@
 package outlook
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -19,55 +19,10 @@ import (
 	"example.com/syncd/internal/fakegraph"
 )
 
-// tape runs f against the tenant with a recorder between them. With -record it writes the file; without,
-// the file must be what would be written.
+// tape records what f makes the connector ask the tenant.
 func tape(t *testing.T, file string, tn *fakegraph.Tenant, f func(connectors.Connector)) {
 	t.Helper()
-	fresh := filepath.Join(t.TempDir(), "fresh.yaml")
-	rec := replay.NewRecorder(fresh, tn)
-	f(open(t, Config{}, rec, fakegraph.ClientSecret))
-	if err := rec.Close(); err != nil {
-		t.Fatal(err)
-	}
-	got, err := os.ReadFile(fresh)
-	if err != nil {
-		t.Fatal(err)
-	}
-	golden(t, file, got)
-}
-
-// golden compares got with the file, or renews it with -record.
-func golden(t *testing.T, file string, got []byte) {
-	t.Helper()
-	if *recordTapes {
-		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(file, got, 0o644); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	want, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !bytes.Equal(want, got) {
-		t.Errorf("%s is not what comes out now; if that is right, run with -record:\n%s", file, cmp.Diff(string(want), string(got)))
-	}
-}
-
-// catchUp pulls a source to its end and returns its events.
-func catchUp(t *testing.T, c connectors.Connector, src calendar.SourceID, cur connectors.Cursor, w calendar.Window) (connectors.Cursor, []calendar.Event) {
-	t.Helper()
-	var events []calendar.Event
-	for p, err := range connectors.Pages(t.Context(), c, src, cur, w) {
-		if err != nil {
-			t.Fatal(err)
-		}
-		events, cur = append(events, p.Events...), p.Next
-	}
-	return cur, events
+	conntest.Tape(t, file, *recordTapes, tn, func(rt http.RoundTripper) { f(open(t, Config{}, rt, fakegraph.ClientSecret)) })
 }
 
 // TestRecorded replays a reading, an idle look, a change and an expired token.
@@ -78,10 +33,10 @@ func TestRecorded(t *testing.T) {
 		tn.Put(eve, testEvent(conntest.Meeting{UID: "m" + string(rune('a'+i)) + "@example.com", Title: "Meeting", Start: calendar.At(conntest.Now.Add(time.Duration(i+1) * time.Hour)), Length: time.Hour, Guests: []string{"joe@globex.com"}}))
 	}
 	story := func(c connectors.Connector, change, expire func()) (all [][]calendar.Event) {
-		cur, first := catchUp(t, c, source(eve), "", conntest.Horizon)
-		cur, idle := catchUp(t, c, source(eve), cur, conntest.Horizon)
+		cur, first := conntest.CatchUp(t, c, source(eve), "", conntest.Horizon)
+		cur, idle := conntest.CatchUp(t, c, source(eve), cur, conntest.Horizon)
 		change()
-		cur, changed := catchUp(t, c, source(eve), cur, conntest.Horizon)
+		cur, changed := conntest.CatchUp(t, c, source(eve), cur, conntest.Horizon)
 		expire()
 		if _, err := c.Pull(t.Context(), source(eve), cur, conntest.Horizon); !errors.Is(err, connectors.ErrCursor) {
 			t.Errorf("an expired token: %v", err)
@@ -130,7 +85,7 @@ func TestDemoTape(t *testing.T) {
 					}
 					continue
 				}
-				cursors[s.ID], _ = catchUp(t, c, s.ID, cursors[s.ID], w)
+				cursors[s.ID], _ = conntest.CatchUp(t, c, s.ID, cursors[s.ID], w)
 			}
 		}
 		round()
@@ -224,7 +179,7 @@ func TestConvert(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			golden(t, strings.TrimSuffix(file, ".in.json")+".want.json", append(got, '\n'))
+			conntest.Golden(t, strings.TrimSuffix(file, ".in.json")+".want.json", append(got, '\n'), *recordTapes)
 		})
 	}
 }

@@ -1,56 +1,30 @@
 package fakegoogle
 
 import (
-	"bytes"
-	"encoding/json"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"strconv"
 	"strings"
 	"time"
+
+	"example.com/syncd/internal/fakehttp"
 )
 
 // RoundTrip answers every request, whatever its host.
 func (t *Tenant) RoundTrip(r *http.Request) (*http.Response, error) {
-	if err := r.Context().Err(); err != nil {
-		return nil, err
-	}
-	var body []byte
-	if r.Body != nil {
-		var err error
-		if body, err = io.ReadAll(r.Body); err != nil {
-			return nil, err
-		}
-		r.Body.Close()
-	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	a := t.answer(r, body)
-	b, err := json.Marshal(a.body)
-	if err != nil {
-		return nil, err
-	}
-	h := http.Header{"Content-Type": {"application/json; charset=UTF-8"}}
-	if a.retryAfter > 0 {
-		h.Set("Retry-After", strconv.Itoa(int(a.retryAfter/time.Second)))
-	}
-	return &http.Response{
-		StatusCode: a.status, Status: fmt.Sprintf("%d %s", a.status, http.StatusText(a.status)), Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
-		Header: h, Body: io.NopCloser(bytes.NewReader(b)), ContentLength: int64(len(b)), Request: r,
-	}, nil
+	return fakehttp.RoundTrip(r, "application/json; charset=UTF-8", func(body []byte) answer {
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		return t.answer(r, body)
+	})
 }
 
-type answer struct {
-	status     int
-	body       any
-	retryAfter time.Duration
-}
+type answer = fakehttp.Answer
 
 // refuse is an error in Google's shape.
 func refuse(status int, reason, message string) answer {
-	return answer{status: status, body: map[string]any{"error": map[string]any{
+	return answer{Status: status, Body: map[string]any{"error": map[string]any{
 		"code": status, "message": message,
 		"errors": []map[string]any{{"domain": "global", "reason": reason, "message": message}},
 	}}}
@@ -74,7 +48,7 @@ func (t *Tenant) answer(r *http.Request, body []byte) answer {
 		return refuse(http.StatusUnauthorized, "authError", "Invalid Credentials")
 	case t.throttle > 0:
 		a := refuse(http.StatusTooManyRequests, "rateLimitExceeded", "Rate Limit Exceeded")
-		a.retryAfter = t.throttle
+		a.RetryAfter = t.throttle
 		return a
 	}
 	if r.URL.Path == usersPath {
@@ -117,7 +91,7 @@ func (t *Tenant) roster(q url.Values) answer {
 	if to < len(t.users) {
 		body["nextPageToken"] = strconv.Itoa(to)
 	}
-	return answer{status: http.StatusOK, body: body}
+	return answer{Status: http.StatusOK, Body: body}
 }
 
 // notWithToken may not be said together with a sync token (Events: list).
@@ -178,5 +152,5 @@ func (t *Tenant) page(c *calendar, token string, limit int) answer {
 	} else {
 		body["nextSyncToken"] = fmt.Sprintf("sync-%s-%s", f[1], f[2])
 	}
-	return answer{status: http.StatusOK, body: body}
+	return answer{Status: http.StatusOK, Body: body}
 }

@@ -24,7 +24,7 @@ type grant struct {
 // server to server applications").
 func (t *Tenant) token(r *http.Request, body []byte) answer {
 	bad := func(code, description string) answer {
-		return answer{status: http.StatusBadRequest, body: map[string]string{"error": code, "error_description": description}}
+		return answer{Status: http.StatusBadRequest, Body: map[string]string{"error": code, "error_description": description}}
 	}
 	form, err := url.ParseQuery(string(body))
 	if err != nil || r.Method != http.MethodPost || form.Get("grant_type") != "urn:ietf:params:oauth:grant-type:jwt-bearer" {
@@ -36,14 +36,14 @@ func (t *Tenant) token(r *http.Request, body []byte) answer {
 		return bad("invalid_grant", err.Error())
 	case t.revoked || claims.Scope != eventsScope && claims.Scope != usersScope:
 		a := bad("unauthorized_client", "Client is unauthorized to retrieve access tokens using this method, or client not authorized for any of the scopes requested.")
-		a.status = http.StatusUnauthorized
+		a.Status = http.StatusUnauthorized
 		return a
 	case !t.active(claims.Sub):
 		return bad("invalid_grant", "Invalid email or User ID")
 	}
 	access := fmt.Sprintf("access-%d", len(t.tokens)+1)
 	t.tokens[access] = grant{claims.Sub, claims.Scope, t.Now().Add(time.Hour)}
-	return answer{status: http.StatusOK, body: map[string]any{"access_token": access, "token_type": "Bearer", "expires_in": 3599}}
+	return answer{Status: http.StatusOK, Body: map[string]any{"access_token": access, "token_type": "Bearer", "expires_in": 3599}}
 }
 
 func (t *Tenant) active(user string) bool {

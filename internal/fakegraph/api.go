@@ -1,10 +1,7 @@
 package fakegraph
 
 import (
-	"bytes"
-	"encoding/json"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -12,47 +9,24 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"example.com/syncd/internal/fakehttp"
 )
 
 // RoundTrip answers every request, whatever its host.
 func (t *Tenant) RoundTrip(r *http.Request) (*http.Response, error) {
-	if err := r.Context().Err(); err != nil {
-		return nil, err
-	}
-	var body []byte
-	if r.Body != nil {
-		var err error
-		if body, err = io.ReadAll(r.Body); err != nil {
-			return nil, err
-		}
-		r.Body.Close()
-	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	a := t.answer(r, body)
-	b, err := json.Marshal(a.body)
-	if err != nil {
-		return nil, err
-	}
-	h := http.Header{"Content-Type": {"application/json;odata.metadata=minimal"}}
-	if a.retryAfter > 0 {
-		h.Set("Retry-After", strconv.Itoa(int(a.retryAfter/time.Second)))
-	}
-	return &http.Response{
-		StatusCode: a.status, Status: fmt.Sprintf("%d %s", a.status, http.StatusText(a.status)), Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
-		Header: h, Body: io.NopCloser(bytes.NewReader(b)), ContentLength: int64(len(b)), Request: r,
-	}, nil
+	return fakehttp.RoundTrip(r, "application/json;odata.metadata=minimal", func(body []byte) answer {
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		return t.answer(r, body)
+	})
 }
 
-type answer struct {
-	status     int
-	body       any
-	retryAfter time.Duration
-}
+type answer = fakehttp.Answer
 
 // refuse is an error in Graph's shape.
 func refuse(status int, code, message string) answer {
-	return answer{status: status, body: map[string]any{"error": map[string]any{"code": code, "message": message}}}
+	return answer{Status: status, Body: map[string]any{"error": map[string]any{"code": code, "message": message}}}
 }
 
 var (
@@ -70,7 +44,7 @@ func (t *Tenant) answer(r *http.Request, body []byte) answer {
 		return refuse(http.StatusUnauthorized, "InvalidAuthenticationToken", "Access token is empty or has expired.")
 	case t.throttle > 0:
 		a := refuse(http.StatusTooManyRequests, "ApplicationThrottled", "Application is over its MailboxConcurrency limit.")
-		a.retryAfter = t.throttle
+		a.RetryAfter = t.throttle
 		return a
 	}
 	base := r.URL.Scheme + "://" + r.URL.Host
@@ -102,7 +76,7 @@ func (t *Tenant) answer(r *http.Request, body []byte) answer {
 func (t *Tenant) token(body []byte) answer {
 	form, err := url.ParseQuery(string(body))
 	bad := func(code, description string) answer {
-		return answer{status: http.StatusUnauthorized, body: map[string]any{"error": code, "error_description": description, "error_codes": []int{7000215}}}
+		return answer{Status: http.StatusUnauthorized, Body: map[string]any{"error": code, "error_description": description, "error_codes": []int{7000215}}}
 	}
 	switch {
 	case err != nil || form.Get("grant_type") != "client_credentials":
@@ -116,7 +90,7 @@ func (t *Tenant) token(body []byte) answer {
 	}
 	access := fmt.Sprintf("access-%d", len(t.tokens)+1)
 	t.tokens[access] = t.Now().Add(time.Hour)
-	return answer{status: http.StatusOK, body: map[string]any{"access_token": access, "token_type": "Bearer", "expires_in": 3599}}
+	return answer{Status: http.StatusOK, Body: map[string]any{"access_token": access, "token_type": "Bearer", "expires_in": 3599}}
 }
 
 // rosterPage is small, so that clients must page.
@@ -139,7 +113,7 @@ func (t *Tenant) roster(base string, q url.Values) answer {
 	if to < len(enabled) {
 		body["@odata.nextLink"] = fmt.Sprintf("%s/v1.0/users?$skiptoken=%d", base, to)
 	}
-	return answer{status: http.StatusOK, body: body}
+	return answer{Status: http.StatusOK, Body: body}
 }
 
 func window(q url.Values) (from, to time.Time, ok bool) {
@@ -168,7 +142,7 @@ func (t *Tenant) view(base string, r *http.Request, user string, m *mailbox) ans
 		q.Set("$skip", strconv.Itoa(last))
 		body["@odata.nextLink"] = base + "/v1.0/users/" + user + "/calendarView?" + q.Encode()
 	}
-	return answer{status: http.StatusOK, body: body}
+	return answer{Status: http.StatusOK, Body: body}
 }
 
 // round is one round of delta on its way through its pages.
@@ -237,5 +211,5 @@ func (t *Tenant) page(base, user, name string, skip, size int) answer {
 	} else {
 		body["@odata.deltaLink"] = link + "$deltatoken=" + name
 	}
-	return answer{status: http.StatusOK, body: body}
+	return answer{Status: http.StatusOK, Body: body}
 }
