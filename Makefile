@@ -1,6 +1,6 @@
 # make test is all that a change has to pass. It needs Go and nothing else.
 
-.PHONY: test lint vet staticcheck vuln generate record fuzz soak
+.PHONY: test vet staticcheck vuln generate record soak fuzz
 
 test: vet staticcheck
 	go test -timeout 20m ./...
@@ -24,3 +24,15 @@ generate:
 # The demo's tapes and the connectors' fixtures, recorded anew from the simulated tenants.
 record:
 	go test ./connectors/google ./connectors/outlook -run 'TestRecorded|TestDemoTape' -record
+
+# Longer than CI has time for: random histories of the engine, then each fuzz target for a while.
+soak:
+	go test ./engine -run TestHistories -histories 2000 -timeout 2h
+
+FUZZTIME ?= 1m
+fuzz:
+	go test ./linkparse -run XXX -fuzz FuzzFind -fuzztime $(FUZZTIME)
+	go test ./calendar -run XXX -fuzz FuzzCanonicalUID -fuzztime $(FUZZTIME)
+	go test ./internal/ics -run XXX -fuzz FuzzParse -fuzztime $(FUZZTIME)
+	go test ./config -run XXX -fuzz FuzzDecode -fuzztime $(FUZZTIME)
+	go test ./connectors/coordinator -run XXX -fuzz FuzzReadInvite -fuzztime $(FUZZTIME)

@@ -25,12 +25,14 @@ func TestExamplePolicy(t *testing.T) {
 		record[m.Email], seats[m.Email] = m.Record, m.Seat
 	}
 	if diff := cmp.Diff(map[string]eligibility.RecordMode{
-		"ana@acme.com": "on", "bo@acme.com": "on", "cara@acme.com": "never", "dan@acme.com": "off", "eve@acme.com": "on", "cfo@acme.com": "",
+		"ana@acme.com": "on", "bo@acme.com": "on", "cara@acme.com": "never", "dan@acme.com": "off", "cfo@acme.com": "",
+		"eve@acme.co.uk": "on", "finn@acme.co.uk": "on", "gus@acme.com": "on",
 	}, record); diff != "" {
 		t.Error(diff)
 	}
 	if diff := cmp.Diff(map[string]bool{
-		"ana@acme.com": true, "bo@acme.com": true, "cara@acme.com": true, "dan@acme.com": false, "eve@acme.com": true, "cfo@acme.com": false,
+		"ana@acme.com": true, "bo@acme.com": true, "cara@acme.com": true, "dan@acme.com": false, "cfo@acme.com": false,
+		"eve@acme.co.uk": true, "finn@acme.co.uk": true, "gus@acme.com": true,
 	}, seats); diff != "" {
 		t.Error(diff)
 	}

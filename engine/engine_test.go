@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
@@ -421,10 +422,12 @@ func TestReadingChangeListsAnew(t *testing.T) {
 	}
 }
 
+var histories = flag.Int("histories", 30, "random histories to run")
+
 // TestHistories runs random histories of edits, crashes, faults and a sink that fails, and demands
 // that the recorder ends up with what Decide says of the truth, and that it never has a call twice.
 func TestHistories(t *testing.T) {
-	for seed := range uint64(60) {
+	for seed := range uint64(*histories) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) { history(t, seed) })
 	}
 }

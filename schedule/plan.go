@@ -212,7 +212,7 @@ func CallKeys(d eligibility.Decision) []string {
 // the name of a personal room or a channel's thread, belongs to a place: the address tells which.
 func callKey(provider, id, joinURL string) string {
 	number := id != "" && strings.Trim(id, "0123456789") == ""
-	if number || strings.HasPrefix(id, "19:meeting_") {
+	if number || strings.HasPrefix(id, "19:meeting_") || joinURL == "" {
 		return provider + " " + id
 	}
 	place := joinURL
