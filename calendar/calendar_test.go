@@ -216,6 +216,8 @@ func TestFollow(t *testing.T) {
 		{"title", func(e *Event) { e.Title = "New title" }, false},
 		{"order and case of guests", func(e *Event) { e.Attendees = []Attendee{{Email: "JOE@globex.com"}} }, false},
 		{"an answer", func(e *Event) { e.Attendees = []Attendee{{Email: "joe@globex.com", Response: ResponseAccepted}} }, false},
+		{"cancelled, or revived", func(e *Event) { e.Status = StatusCancelled }, true},
+		{"tentative", func(e *Event) { e.Status = StatusTentative }, false},
 		{"start", func(e *Event) { e.Start = At(at.Add(time.Minute)) }, true},
 		{"end", func(e *Event) { e.End = At(at.Add(2 * time.Hour)) }, true},
 		{"guest", func(e *Event) { e.Attendees = append(e.Attendees, Attendee{Email: "li@globex.com"}) }, true},

@@ -80,6 +80,9 @@ func (e Event) Follow(prev Event) Event {
 // material is all of e that a change of is a material change, in a comparable form.
 func (e Event) material() string {
 	parts := []string{e.Start.String(), e.End.String()}
+	if e.Status == StatusCancelled { // what is revived is news
+		parts = append(parts, "cancelled")
+	}
 	if e.Links != nil {
 		for _, l := range e.Links.Links {
 			parts = append(parts, "link "+l.Provider+" "+cmp.Or(l.MeetingID, l.URL))

@@ -228,3 +228,42 @@ func TestNoCopies(t *testing.T) {
 		t.Errorf("a meeting that no calendar shows: %+v", d)
 	}
 }
+
+// TestBypassOnAnyCopy: who has a bare link joins without consenting, whether the copy counts or not.
+func TestBypassOnAnyCopy(t *testing.T) {
+	for _, c := range readCases(t) {
+		if c.Case != "consent-all-in-order" {
+			continue
+		}
+		copies := c.copies(t)
+		other := copies[0]
+		other.Source = calendar.Source{ID: "demo:x/y", Driver: "demo", Account: "x", Calendar: "joe@globex.com"}
+		other.Location, other.Ref = "https://acme.zoom.us/j/91234567890", "other"
+		d := c.decide(append(copies, other))
+		if got := check(d[0], "consent_bypass"); got.Status != Fail || d[0].Record {
+			t.Errorf("a bare link on a copy that does not count: %+v", got)
+		}
+		return
+	}
+	t.Fatal("the case is gone")
+}
+
+// TestPeople: whoever takes part does so once, under all their addresses, in one order.
+func TestPeople(t *testing.T) {
+	p := NewPolicy()
+	p.Import = map[string]Import{"google": {Enabled: true}}
+	d := NewDirectory([]Member{{Email: "ana@acme.com", Aliases: []string{"a.perez@acme.com"}}})
+	e := calendar.Event{UID: "u", Organizer: calendar.Person{Email: "A.Perez@acme.com"}, Attendees: []calendar.Attendee{
+		{Email: "zoe@x.example"}, {Email: "ana@acme.com", Response: calendar.ResponseDeclined}, {Email: "bo@x.example"}, {Email: "room@x.example", Kind: calendar.AttendeeResource},
+	}}
+	for range 20 {
+		f := newFacts(calendar.Meeting{Key: "u", Copies: []calendar.Copy{{Source: calendar.Source{Driver: "google", Calendar: "ana@acme.com"}, Event: e}}}, p, d, nil)
+		var got []string
+		for _, x := range f.people {
+			got = append(got, x.String()+" "+x.response)
+		}
+		if diff := cmp.Diff([]string{"ana@acme.com declined", "bo@x.example none", "zoe@x.example none"}, got); diff != "" {
+			t.Fatalf("(-want +got):\n%s", diff)
+		}
+	}
+}

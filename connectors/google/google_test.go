@@ -182,3 +182,12 @@ func TestOpen(t *testing.T) {
 		t.Errorf("without a key: %v", err)
 	}
 }
+
+// TestGhosts: cancelled events have come up in listings that did not ask for them.
+func TestGhosts(t *testing.T) {
+	says := conntest.Answer{Status: 200, Body: `{"items":[{"id":"ghost","status":"cancelled"},{"id":"a","status":"confirmed"}],"nextSyncToken":"s"}`}
+	p, err := open(t, Config{Domain: "acme.com", Users: []string{ana}}, says, nil).Pull(t.Context(), anaSource, "", conntest.Horizon)
+	if err != nil || len(p.Events) != 1 || p.Events[0].Ref != "a" {
+		t.Errorf("got %+v, %v", p.Events, err)
+	}
+}
