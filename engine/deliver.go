@@ -3,12 +3,16 @@ package engine
 import (
 	"context"
 	"fmt"
+
+	"example.com/syncd/calendar"
 )
 
-// deliverAll empties the outbox into the sinks, in order for each schedule: behind a revision that
-// could not be delivered, the later ones of the same schedule wait.
+// deliverAll empties the outbox into the sinks, in its order. Behind a revision that could not be
+// delivered, everything waits that has to do with it: later revisions of its schedule, the rest of the
+// plan that it is part of, and whatever names one of its meetings. A recorder that misses a cancellation
+// must not be given the same meeting under another schedule.
 func (e *Engine) deliverAll(ctx context.Context) error {
-	waiting := map[string]bool{}
+	w := waiting{schedules: map[string]bool{}, plans: map[int64]bool{}, meetings: map[calendar.Key]bool{}}
 	for {
 		deliveries, err := e.Store.Outbox(ctx, batch)
 		if err != nil {
@@ -16,7 +20,8 @@ func (e *Engine) deliverAll(ctx context.Context) error {
 		}
 		delivered := 0
 		for _, d := range deliveries {
-			if waiting[d.Schedule.ID] {
+			if w.has(d) {
+				w.add(d)
 				continue
 			}
 			failure := e.deliver(ctx, d)
@@ -26,7 +31,7 @@ func (e *Engine) deliverAll(ctx context.Context) error {
 			if failure == "" {
 				delivered++
 			} else {
-				waiting[d.Schedule.ID] = true
+				w.add(d)
 			}
 			if err := e.Store.Delivered(ctx, d.Seq, failure, e.Now()); err != nil {
 				return fmt.Errorf("note the delivery of %s revision %d: %w", d.Schedule.ID, d.Schedule.Revision, err)
@@ -36,6 +41,29 @@ func (e *Engine) deliverAll(ctx context.Context) error {
 			return nil
 		}
 	}
+}
+
+// waiting is what must not be delivered before something else has been.
+type waiting struct {
+	schedules map[string]bool
+	plans     map[int64]bool
+	meetings  map[calendar.Key]bool
+}
+
+func (w waiting) add(d Delivery) {
+	w.schedules[d.Schedule.ID], w.plans[d.Plan] = true, true
+	for _, k := range d.Schedule.Meetings {
+		w.meetings[k] = true
+	}
+}
+
+func (w waiting) has(d Delivery) bool {
+	for _, k := range d.Schedule.Meetings {
+		if w.meetings[k] {
+			return true
+		}
+	}
+	return w.schedules[d.Schedule.ID] || w.plans[d.Plan]
 }
 
 // deliver hands d to every sink and returns what failed, in words.

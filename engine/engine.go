@@ -29,10 +29,11 @@ type Config struct {
 	Sinks       []schedule.Sink // each schedule goes to all of them
 	// Past and Future are how far from now an event matters.
 	Past, Future time.Duration
-	// Poll is how long a calendar rests between two pulls.
-	Poll time.Duration
-	Now  func() time.Time
-	Log  *slog.Logger
+	// Poll is how long a calendar rests between two pulls, Parallel how many are pulled at a time.
+	Poll     time.Duration
+	Parallel int
+	Now      func() time.Time
+	Log      *slog.Logger
 }
 
 // A Connection is one opened connector, by the names that its sources carry.
@@ -50,9 +51,6 @@ type Rules struct {
 	Directory *eligibility.Directory
 	Signals   eligibility.Signals
 }
-
-// Parallel is how many calendars are pulled at a time.
-const Parallel = 8
 
 // rosterEvery is how often a connection is asked which calendars there are.
 const rosterEvery = 10 * time.Minute
@@ -230,7 +228,7 @@ func (e *Engine) pullDue(ctx context.Context, now time.Time) error {
 		byName[c.String()] = c
 	}
 	g, ctx := errgroup.WithContext(ctx)
-	g.SetLimit(Parallel)
+	g.SetLimit(e.Parallel)
 	for _, s := range sources {
 		c, connected := byName[s.Driver+":"+s.Account]
 		if !connected || !e.due(s, now) {

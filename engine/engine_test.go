@@ -258,7 +258,7 @@ func (d *daemon) session(f func(*engine.Engine, *store.Store) error) error {
 	e, err := engine.New(engine.Config{
 		Store: s, Connections: []engine.Connection{{Driver: "google", Account: "acme.com", Connector: d.tn}},
 		Rules: engine.Rules{Policy: d.policy, Directory: eligibility.NewDirectory(d.policy.Directory.Members)},
-		Sinks: []schedule.Sink{d.sink}, Past: 24 * time.Hour, Future: 10 * 24 * time.Hour, Poll: time.Minute,
+		Sinks: []schedule.Sink{d.sink}, Past: 24 * time.Hour, Future: 10 * 24 * time.Hour, Poll: time.Minute, Parallel: 1, // one at a time, so that a seed is a history
 		Now: func() time.Time { return d.now }, Log: slog.New(slog.NewTextHandler(&d.logs, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	})
 	if err != nil {

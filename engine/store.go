@@ -101,6 +101,7 @@ func (d Decision) Planned() eligibility.Decision {
 // A Delivery is a schedule on its way to the sinks.
 type Delivery struct {
 	Seq      int64
+	Plan     int64 // the same for all revisions that were planned in one step
 	Attempts int
 	Schedule schedule.Schedule
 }

@@ -11,8 +11,8 @@ import (
 	"example.com/syncd/eligibility"
 )
 
-// Plan returns the revisions that bring the schedules prev in line with the decisions: new, changed
-// and cancelled ones, ordered by id. It does not depend on the order of its arguments.
+// Plan returns the revisions that bring the schedules prev in line with the decisions: cancelled ones,
+// then changed ones, then new ones, each ordered by id. It does not depend on the order of its arguments.
 //
 // prev and decisions must be complete for what they touch: every schedule of a meeting that is decided
 // here, every decision of a meeting that such a schedule names, and every decision with the same call.
@@ -31,9 +31,15 @@ func Plan(prev []Schedule, decisions []eligibility.Decision, now time.Time) []Sc
 			out = append(out, s)
 		}
 	}
-	slices.SortFunc(out, func(a, b Schedule) int { return cmp.Compare(a.ID, b.ID) })
+	slices.SortFunc(out, func(a, b Schedule) int {
+		return cmp.Or(cmp.Compare(urgency[a.State], urgency[b.State]), cmp.Compare(a.ID, b.ID))
+	})
 	return out
 }
+
+// urgency orders the revisions of one plan: who follows it line by line lets go of a meeting before
+// another schedule takes it up, and never has two.
+var urgency = map[State]int{Cancelled: 0, Updated: 1, Scheduled: 2}
 
 type plan struct {
 	now    time.Time

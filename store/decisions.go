@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"encoding/json"
@@ -47,9 +48,10 @@ func (s *Store) Decide(ctx context.Context, k calendar.Key, step func(engine.Tx)
 
 // tx is an engine.Tx.
 type tx struct {
-	ctx context.Context
-	q   *db.Queries
-	key calendar.Key
+	ctx  context.Context
+	q    *db.Queries
+	key  calendar.Key
+	plan int64 // the first seq in the outbox that this step wrote; 0: none yet
 }
 
 func (t *tx) Meeting() (calendar.Meeting, error) { return meeting(t.ctx, t.q, t.key) }
@@ -237,8 +239,9 @@ func (t *tx) PutSchedule(s schedule.Schedule, now time.Time) error {
 	if err != nil {
 		return fmt.Errorf("count the revision: %w", err)
 	}
+	t.plan = cmp.Or(t.plan, seq)
 	err = t.q.PutOutbox(t.ctx, db.PutOutboxParams{
-		Seq: seq, Schedule: s.ID, Revision: int64(s.Revision), Data: string(data), WrittenAt: ms(now),
+		Seq: seq, Plan: t.plan, Schedule: s.ID, Revision: int64(s.Revision), Data: string(data), WrittenAt: ms(now),
 	})
 	if err != nil {
 		return fmt.Errorf("store revision %d of %s in the outbox: %w", s.Revision, s.ID, err)
@@ -258,7 +261,7 @@ func (s *Store) Outbox(ctx context.Context, n int) ([]engine.Delivery, error) {
 		if err != nil {
 			return nil, err
 		}
-		deliveries[i] = engine.Delivery{Seq: r.Seq, Attempts: int(r.Attempts), Schedule: sch}
+		deliveries[i] = engine.Delivery{Seq: r.Seq, Plan: r.Plan, Attempts: int(r.Attempts), Schedule: sch}
 	}
 	return deliveries, nil
 }

@@ -121,8 +121,8 @@ ON CONFLICT (schedule, meeting) DO NOTHING;
 SELECT * FROM schedules WHERE end_at > sqlc.arg(ending_after) ORDER BY start_at, id;
 
 -- name: PutOutbox :exec
-INSERT INTO outbox (seq, schedule, revision, data, written_at)
-VALUES (sqlc.arg(seq), sqlc.arg(schedule), sqlc.arg(revision), sqlc.arg(data), sqlc.arg(written_at));
+INSERT INTO outbox (seq, plan, schedule, revision, data, written_at)
+VALUES (sqlc.arg(seq), sqlc.arg(plan), sqlc.arg(schedule), sqlc.arg(revision), sqlc.arg(data), sqlc.arg(written_at));
 
 -- name: Outbox :many
 SELECT * FROM outbox WHERE delivered_at = 0 ORDER BY seq LIMIT sqlc.arg(most);

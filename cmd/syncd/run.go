@@ -26,6 +26,9 @@ import (
 	"example.com/syncd/store"
 )
 
+// parallel is how many calendars are pulled at a time.
+const parallel = 8
+
 // configFlag is shared by the commands that work with a daemon's configuration.
 type configFlag struct {
 	Config string `default:"syncd.yaml" help:"The configuration file (${default})." placeholder:"FILE"`
@@ -71,7 +74,8 @@ func (c *runCommand) Run(ctx context.Context, s streams) error {
 	}
 	e, err := engine.New(engine.Config{
 		Store: st, Connections: connections, Rules: rules, Sinks: sinks,
-		Past: time.Duration(cfg.Horizon.Past), Future: time.Duration(cfg.Horizon.Future), Poll: time.Duration(cfg.Poll), Now: now, Log: log,
+		Past: time.Duration(cfg.Horizon.Past), Future: time.Duration(cfg.Horizon.Future), Poll: time.Duration(cfg.Poll),
+		Parallel: parallel, Now: now, Log: log,
 	})
 	if err == nil {
 		err = c.work(ctx, s, cfg, e, st, log)
@@ -178,6 +182,6 @@ func connect(cfg *config.Config, log *slog.Logger, now func() time.Time) ([]engi
 func network() http.RoundTripper {
 	t := http.DefaultTransport.(*http.Transport).Clone()
 	t.ResponseHeaderTimeout = 60 * time.Second
-	t.MaxIdleConnsPerHost = engine.Parallel
+	t.MaxIdleConnsPerHost = parallel
 	return t
 }

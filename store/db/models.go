@@ -35,6 +35,7 @@ type Decision struct {
 
 type Outbox struct {
 	Seq         int64
+	Plan        int64
 	Schedule    string
 	Revision    int64
 	Data        string

@@ -404,7 +404,7 @@ func (q *Queries) Next(ctx context.Context, name string) (int64, error) {
 }
 
 const outbox = `-- name: Outbox :many
-SELECT seq, schedule, revision, data, written_at, delivered_at, attempts, error FROM outbox WHERE delivered_at = 0 ORDER BY seq LIMIT $1
+SELECT seq, plan, schedule, revision, data, written_at, delivered_at, attempts, error FROM outbox WHERE delivered_at = 0 ORDER BY seq LIMIT $1
 `
 
 func (q *Queries) Outbox(ctx context.Context, most int32) ([]Outbox, error) {
@@ -418,6 +418,7 @@ func (q *Queries) Outbox(ctx context.Context, most int32) ([]Outbox, error) {
 		var i Outbox
 		if err := rows.Scan(
 			&i.Seq,
+			&i.Plan,
 			&i.Schedule,
 			&i.Revision,
 			&i.Data,
@@ -526,12 +527,13 @@ func (q *Queries) PutDecision(ctx context.Context, arg PutDecisionParams) error 
 }
 
 const putOutbox = `-- name: PutOutbox :exec
-INSERT INTO outbox (seq, schedule, revision, data, written_at)
-VALUES ($1, $2, $3, $4, $5)
+INSERT INTO outbox (seq, plan, schedule, revision, data, written_at)
+VALUES ($1, $2, $3, $4, $5, $6)
 `
 
 type PutOutboxParams struct {
 	Seq       int64
+	Plan      int64
 	Schedule  string
 	Revision  int64
 	Data      string
@@ -541,6 +543,7 @@ type PutOutboxParams struct {
 func (q *Queries) PutOutbox(ctx context.Context, arg PutOutboxParams) error {
 	_, err := q.db.ExecContext(ctx, putOutbox,
 		arg.Seq,
+		arg.Plan,
 		arg.Schedule,
 		arg.Revision,
 		arg.Data,

@@ -94,6 +94,8 @@ CREATE INDEX schedule_meetings_meeting ON schedule_meetings (meeting);
 -- Revisions on their way to the sinks, in order.
 CREATE TABLE outbox (
     seq          BIGINT PRIMARY KEY,
+    -- The first seq of the plan that the revision is part of.
+    plan         BIGINT NOT NULL,
     schedule     TEXT   NOT NULL,
     revision     BIGINT NOT NULL,
     data         TEXT   NOT NULL,
