@@ -36,7 +36,7 @@ func (f *facts) findMethods() {
 		return
 	}
 	listed := f.policy.Providers[f.provider].Capture
-	if len(listed) == 0 {
+	if listed == nil { // absent; an empty list is the wish to use none
 		listed = []string{Bot}
 	}
 	for _, m := range captureMethods[f.provider] {
@@ -104,11 +104,13 @@ func authenticatedBot(f *facts) (why, risk string) {
 }
 
 func checkCapture(f *facts) (Status, string) {
-	if f.link == nil {
+	switch {
+	case f.link == nil:
 		return NotApplicable, "there is no link"
-	}
-	if f.provider == "" {
+	case f.provider == "":
 		return Fail, "the consent link does not say which provider is behind it"
+	case len(f.methods.left)+len(f.methods.dropped) == 0:
+		return Fail, "no way to record " + f.provider + " is listed"
 	}
 	detail := strings.Join(append(slices.Clone(f.methods.dropped), f.methods.risks...), "; ")
 	switch {
@@ -122,8 +124,10 @@ func checkCapture(f *facts) (Status, string) {
 
 func checkBotAdmission(f *facts) (Status, string) {
 	switch {
+	case f.provider == "":
+		return NotApplicable, noProvider
 	case f.provider != linkparse.Teams && f.provider != linkparse.Webex || len(f.methods.left) == 0:
-		return NotApplicable, ""
+		return NotApplicable, "no bot joins Teams or Webex"
 	case slices.Contains(f.methods.left, AuthenticatedBot):
 		return Pass, ""
 	}

@@ -107,6 +107,9 @@ func TestDecisions(t *testing.T) {
 						t.Errorf("%s is %q, want %q", name, pair[0], pair[1])
 					}
 				}
+				if d.JoinURL == "" != (check(d, "conference_link").Status != Pass) || d.Owner == "" != (check(d, "recordable_participant").Status != Pass) {
+					t.Errorf("owner %q and join_url %q are not what their checks say: %v", d.Owner, d.JoinURL, failures(d))
+				}
 				if want.Capture != nil && !slices.Equal(d.Capture, want.Capture) {
 					t.Errorf("capture %v, want %v", d.Capture, want.Capture)
 				}
@@ -187,7 +190,11 @@ func TestOrderDoesNotMatter(t *testing.T) {
 	r := rand.New(rand.NewPCG(3, 4))
 	for _, c := range readCases(t) {
 		copies := c.copies(t)
+		before := encode(t, copies) + encode(t, c.Policy) + encode(t, c.Signals)
 		want := encode(t, c.decide(copies))
+		if after := encode(t, copies) + encode(t, c.Policy) + encode(t, c.Signals); after != before {
+			t.Fatalf("%s: deciding changes what it is given:\n%s", c.Case, cmp.Diff(before, after))
+		}
 		for range 20 {
 			r.Shuffle(len(copies), func(i, j int) { copies[i], copies[j] = copies[j], copies[i] })
 			r.Shuffle(len(c.Signals), func(i, j int) { c.Signals[i], c.Signals[j] = c.Signals[j], c.Signals[i] })

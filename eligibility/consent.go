@@ -2,7 +2,9 @@ package eligibility
 
 import (
 	"cmp"
+	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 
 	"example.com/syncd/linkparse"
@@ -53,9 +55,14 @@ func (f *facts) findConsent() {
 			break
 		}
 	}
-	if f.owner != nil {
-		f.profile = f.policy.Consent.Profiles[cmp.Or(f.owner.ConsentProfile, defaultProfile)]
+	if f.owner == nil {
+		return
 	}
+	name := cmp.Or(f.owner.ConsentProfile, defaultProfile)
+	profile, known := f.policy.Consent.Profiles[name]
+	// A profile that a synced directory names and the policy does not have was meant to say something.
+	profile.Enforce = profile.Enforce || !known && name != defaultProfile
+	f.profile = profile
 }
 
 // defaultProfile is the consent profile of members who have none.
@@ -79,7 +86,7 @@ func checkConsentLink(f *facts) (Status, string) {
 		return s, why
 	}
 	if f.consent == nil {
-		return Fail, "consent is enforced for " + f.owner.Email + ", and the invite has no consent link"
+		return Fail, "consent is enforced for " + f.owner.Email + " by the profile " + cmp.Or(f.owner.ConsentProfile, defaultProfile) + ", and the invite has no consent link"
 	}
 	return Pass, ""
 }
@@ -100,8 +107,8 @@ func checkConsentBypass(f *facts) (Status, string) {
 	if s, why, ok := f.needsConsent(true); !ok {
 		return s, why
 	}
-	for _, c := range f.meeting.Copies {
-		for _, l := range c.Found(f.policy.linkOptions()).Links {
+	for _, c := range f.all {
+		for _, l := range c.found.Links {
 			if l.URL != f.consent.URL {
 				return Fail, "a " + l.Provider + " link stands beside the consent link, in the " + cmp.Or(l.Where, "text") + " on the calendar " + c.Source.Calendar
 			}
@@ -114,8 +121,11 @@ func checkConsentCompany(f *facts) (Status, string) {
 	if s, why, ok := f.needsConsent(true); !ok {
 		return s, why
 	}
-	if company := cmp.Or(f.policy.Consent.Company, f.policy.Company.Name); fold(f.consent.company) != fold(company) {
-		return Fail, "the consent link is of the company " + f.consent.company + ", not of " + company
+	switch company := cmp.Or(f.policy.Consent.Company, f.policy.Company.Name); {
+	case company == "":
+		return Fail, fmt.Sprintf("the consent link is of the company %q, and the policy does not say what this company's name in links is", f.consent.company)
+	case fold(f.consent.company) != fold(company):
+		return Fail, fmt.Sprintf("the consent link is of the company %q, not of %q", f.consent.company, company)
 	}
 	return Pass, ""
 }
@@ -124,17 +134,19 @@ func checkConsentOptOut(f *facts) (Status, string) {
 	if s, why, ok := f.needsConsent(true); !ok {
 		return s, why
 	}
-	first := ""
+	start := f.lead.Start.Time
+	if start.IsZero() {
+		return NotApplicable, "it has no start that an opt-out could be before"
+	}
+	var who []string
 	for _, s := range f.signals {
-		if s.Signal != SignalOptOut || !f.concerns(s) || f.lead.Start.Time.IsZero() || !s.At.Before(f.lead.Start.Time) {
-			continue
-		}
-		if first == "" || fold(s.Email) < first {
-			first = fold(s.Email)
+		if s.Signal == SignalOptOut && s.At.Before(start) {
+			who = append(who, cmp.Or(fold(s.Email), someone)+" chose to join and not to be recorded")
 		}
 	}
-	if first != "" {
-		return Fail, first + " chose to join and not to be recorded"
+	if len(who) > 0 {
+		slices.Sort(who)
+		return Fail, listing(who)
 	}
 	return Pass, ""
 }

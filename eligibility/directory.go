@@ -1,6 +1,11 @@
 package eligibility
 
-import "strings"
+import (
+	"strings"
+	"unicode/utf8"
+
+	"golang.org/x/net/idna"
+)
 
 // A Directory finds members by any of their addresses. It is safe for concurrent use.
 type Directory struct {
@@ -64,26 +69,57 @@ func (m *Member) addresses() []string {
 	return all
 }
 
-// fold brings an address or a host to the form in which it is compared.
-func fold(s string) string { return strings.ToLower(strings.TrimSpace(s)) }
+// fold brings an address, a domain or a host to the form in which it is compared: lower case, and an
+// international domain in its ASCII form, since one calendar writes it so and another does not.
+func fold(s string) string {
+	s = strings.ToLower(strings.TrimSpace(s))
+	if isASCII(s) {
+		return s
+	}
+	local := s[:strings.LastIndexByte(s, '@')+1]
+	domain, err := idna.Lookup.ToASCII(s[len(local):])
+	if err != nil {
+		return s
+	}
+	return local + domain
+}
+
+func isASCII(s string) bool {
+	for i := range len(s) {
+		if s[i] >= utf8.RuneSelf {
+			return false
+		}
+	}
+	return true
+}
 
 // domainOf is the part of an address behind the "@", in lower case; "" if there is none.
 func domainOf(email string) string {
-	_, domain, ok := strings.Cut(fold(email), "@")
-	if i := strings.LastIndexByte(domain, '@'); i >= 0 { // "a@b"@c.example
-		domain = domain[i+1:]
-	}
-	if !ok {
+	email = fold(email)
+	i := strings.LastIndexByte(email, '@') // "a@b"@c.example has two
+	if i < 0 {
 		return ""
 	}
-	return strings.TrimSuffix(domain, ".")
+	return strings.TrimSuffix(email[i+1:], ".")
 }
 
-// within reports whether domain is one of list or a subdomain of one, and of which.
-func within(domain string, list []string) (string, bool) {
-	for _, l := range list {
-		d := strings.Trim(fold(l), ".@")
-		if d != "" && (domain == d || strings.HasSuffix(domain, "."+d)) {
+// domains is a list of domains in the form in which they are compared.
+type domains []string
+
+func foldDomains(list []string) domains {
+	ds := make(domains, 0, len(list))
+	for _, d := range list {
+		if d = strings.Trim(fold(d), ".@"); d != "" {
+			ds = append(ds, d)
+		}
+	}
+	return ds
+}
+
+// hold reports whether domain is one of ds or a subdomain of one, and of which.
+func (ds domains) hold(domain string) (string, bool) {
+	for _, d := range ds {
+		if rest, ok := strings.CutSuffix(domain, d); ok && (rest == "" || strings.HasSuffix(rest, ".")) {
 			return d, true
 		}
 	}

@@ -18,12 +18,15 @@ const coordinator = "coordinator"
 type facts struct {
 	policy    *Policy
 	directory *Directory
-	signals   Signals
-	meeting   calendar.Meeting
+	signals   Signals // those about this meeting or its series
+	meeting   calendar.Key
+	series    string
+	internal  domains
 
-	copies []calendar.Copy // those that count, the lead copy first
-	lead   calendar.Event  // of the lead copy; zero when no copy counts
-	mailed bool            // some copy that counts is the coordinator's
+	all    []readCopy     // every copy, the most authoritative first
+	copies []readCopy     // those that count, the lead copy first
+	lead   calendar.Event // of the lead copy; zero when no copy counts
+	mailed bool           // some copy that counts is the coordinator's
 
 	people []participant // in the order of their addresses
 	host   participant
@@ -42,30 +45,19 @@ type facts struct {
 	word     *Signal // the newest skip or record
 }
 
-// A participant is a person or a group, under all addresses that the copies have for them.
-type participant struct {
-	addresses []string // in lower case
-	name      string
-	member    *Member // nil if not in the directory
-	response  string
+// A readCopy is a copy and the links that stand in it: texts are read once.
+type readCopy struct {
+	calendar.Copy
+	found linkparse.Found
 }
 
-// String is how a detail names the participant.
-func (p participant) String() string {
-	switch {
-	case p.member != nil:
-		return p.member.Email
-	case len(p.addresses) > 0:
-		return p.addresses[0]
-	}
-	return cmp.Or(p.name, "somebody without an address")
-}
-
-func (p participant) declined() bool { return p.response == calendar.ResponseDeclined }
+// mailed reports whether the copy came by mail. Nothing else in the rules knows one source from another.
+func (c readCopy) mailed() bool { return c.Source.Driver == coordinator }
 
 func newFacts(m calendar.Meeting, p *Policy, d *Directory, s Signals) *facts {
-	f := &facts{policy: p, directory: d, signals: s, meeting: m}
-	f.findCopies()
+	f := &facts{policy: p, directory: d, meeting: m.Key, series: m.Key.Series(), internal: foldDomains(p.Company.InternalDomains)}
+	f.findSignals(s)
+	f.findCopies(m.Copies)
 	f.findPeople()
 	f.findOwner()
 	f.findLinks()
@@ -75,16 +67,14 @@ func newFacts(m calendar.Meeting, p *Policy, d *Directory, s Signals) *facts {
 	return f
 }
 
-// findCopies takes the copies whose source is imported, the lead copy first: the organizer's own, else
-// the newest by sequence, then updated.
-func (f *facts) findCopies() {
-	for _, c := range f.meeting.Copies {
-		if f.policy.Import[c.Source.Driver].Enabled {
-			f.copies = append(f.copies, c)
-			f.mailed = f.mailed || c.Source.Driver == coordinator
-		}
+// findCopies puts the copies in order, and takes those whose source is imported. The lead copy is the
+// organizer's own, else the newest by sequence, then updated. Merge has them nearly so, but does not
+// know the organizer's aliases.
+func (f *facts) findCopies(copies []calendar.Copy) {
+	for _, c := range copies {
+		f.all = append(f.all, readCopy{c, c.Found(f.policy.linkOptions())})
 	}
-	slices.SortStableFunc(f.copies, func(a, b calendar.Copy) int {
+	slices.SortStableFunc(f.all, func(a, b readCopy) int {
 		return cmp.Or(
 			-compareBool(f.organizersOwn(a), f.organizersOwn(b)),
 			-cmp.Compare(a.Sequence, b.Sequence),
@@ -94,6 +84,12 @@ func (f *facts) findCopies() {
 			cmp.Compare(a.Ref, b.Ref),
 			cmp.Compare(a.Source.ID, b.Source.ID))
 	})
+	for _, c := range f.all {
+		if f.policy.Import[c.Source.Driver].Enabled {
+			f.copies = append(f.copies, c)
+			f.mailed = f.mailed || c.mailed()
+		}
+	}
 	if len(f.copies) > 0 {
 		f.lead = f.copies[0].Event
 	}
@@ -110,7 +106,7 @@ func compareBool(a, b bool) int {
 }
 
 // organizersOwn reports whether the copy stands in its organizer's calendar.
-func (f *facts) organizersOwn(c calendar.Copy) bool {
+func (f *facts) organizersOwn(c readCopy) bool {
 	return c.Organizer.Email != "" && f.same(c.Organizer.Email, c.Source.Calendar)
 }
 
@@ -123,148 +119,20 @@ func (f *facts) same(a, b string) bool {
 	return m != nil && m == f.directory.find(b)
 }
 
-// noPerson are the domains of Google's secondary, room and imported calendars: organizers there are no
-// people, and the event's creator is the host.
-var noPerson = []string{"group.calendar.google.com", "resource.calendar.google.com", "import.calendar.google.com"}
-
-func hostOf(e calendar.Event) calendar.Person {
-	if _, calendarOnly := within(domainOf(e.Organizer.Email), noPerson); calendarOnly || e.Organizer.Email == "" {
-		return e.Creator
-	}
-	return e.Organizer
-}
-
-// findPeople unites the guest lists: a guest may see a shorter one. A person's answer is the one on
-// their own copy, else on the lead copy, else on the newest copy that lists them.
-func (f *facts) findPeople() {
-	byKey, own := map[string]*participant{}, map[string]bool{}
-	meet := func(email, name string) (string, *participant) {
-		key := fold(email)
-		member := f.directory.find(email)
-		if member != nil {
-			key = fold(member.Email)
-		}
-		if key == "" {
-			key = "\x00" + name // somebody is there, and that is all that is known
-		}
-		p, known := byKey[key]
-		if !known {
-			p = &participant{member: member, name: name}
-			byKey[key] = p
-		}
-		if a := fold(email); a != "" && !slices.Contains(p.addresses, a) {
-			p.addresses = append(p.addresses, a)
-		}
-		return key, p
-	}
-	for _, c := range f.copies {
-		for _, a := range c.Attendees {
-			if a.Kind == calendar.AttendeeResource || a.Email == "" && a.Name == "" {
-				continue
-			}
-			key, p := meet(a.Email, a.Name)
-			isOwn := a.Email != "" && f.same(a.Email, c.Source.Calendar)
-			if p.response == "" || isOwn && !own[key] {
-				p.response = cmp.Or(a.Response, calendar.ResponseNone)
-				own[key] = own[key] || isOwn
-			}
-		}
-		if h := hostOf(c.Event); h.Email != "" {
-			meet(h.Email, h.Name)
-		}
-	}
-	if h := hostOf(f.lead); h.Email != "" {
-		key, _ := meet(h.Email, h.Name)
-		f.host = *byKey[key]
-	}
-	for _, p := range byKey {
-		slices.Sort(p.addresses)
-		f.people = append(f.people, *p)
-	}
-	slices.SortFunc(f.people, func(a, b participant) int {
-		return cmp.Or(slices.Compare(a.addresses, b.addresses), cmp.Compare(a.name, b.name))
-	})
-	slices.Sort(f.host.addresses)
-}
-
-// readable reports whether the member's calendar access is given.
-func (f *facts) readable(m *Member) bool {
-	if f.mailed {
-		return true
-	}
-	addresses := m.addresses()
-	if f.directory.access != nil {
-		return f.directory.access(addresses)
-	}
-	for _, c := range f.copies {
-		if c.Source.NoAccess {
-			continue
-		}
-		for _, a := range addresses {
-			if fold(c.Source.Calendar) == a || c.Source.Account != "" && fold(c.Source.Account) == domainOf(a) {
-				return true
-			}
-		}
-	}
-	return false
-}
-
-// missing says what a member lacks to be recordable; nothing if they are.
-func (f *facts) missing(m *Member) []string {
-	var lacks []string
-	if !m.Seat {
-		lacks = append(lacks, "seat")
-	}
-	if m.Record != RecordOn {
-		lacks = append(lacks, "record: on")
-	}
-	if !f.readable(m) {
-		lacks = append(lacks, "calendar access")
-	}
-	return lacks
-}
-
-// recordable reports whether p is a recordable member who has not declined.
-func (f *facts) recordable(p participant) bool {
-	return p.member != nil && !p.declined() && len(f.missing(p.member)) == 0
-}
-
-// answers orders responses: who said yes first.
-var answers = map[string]int{calendar.ResponseAccepted: 0, calendar.ResponseTentative: 1, calendar.ResponseNone: 2, "": 2}
-
-// findOwner takes the recordable members in order; the first one owns the recording.
-func (f *facts) findOwner() {
-	if f.recordable(f.host) {
-		f.behalf = append(f.behalf, f.host.member)
-	}
-	guests := slices.Clone(f.people)
-	slices.SortStableFunc(guests, func(a, b participant) int {
-		return cmp.Or(cmp.Compare(answers[a.response], answers[b.response]), cmp.Compare(a.String(), b.String()))
-	})
-	for _, p := range guests {
-		if f.recordable(p) && !slices.Contains(f.behalf, p.member) {
-			f.behalf = append(f.behalf, p.member)
-		}
-	}
-	if len(f.behalf) > 0 {
-		f.owner = f.behalf[0]
-	}
-}
-
 // places are the fields of an event in the order in which their links count.
 var places = []string{"conference", "location", "description"}
 
 // findLinks puts the links of all copies in order: by place, and within one the lead copy's first.
 func (f *facts) findLinks() {
-	found := make([]linkparse.Found, len(f.copies))
+	at := make([][]int, len(f.copies))
 	for i, c := range f.copies {
-		found[i] = c.Found(f.policy.linkOptions())
-		f.opaque = append(f.opaque, found[i].Opaque...)
+		at[i] = firstPlaces(c.found.Links)
+		f.opaque = append(f.opaque, c.found.Opaque...)
 	}
-	for _, place := range places {
-		for i := range found {
-			for _, l := range found[i].Links {
-				if l.Where == place {
+	for place := range places {
+		for i, c := range f.copies {
+			for j, l := range c.found.Links {
+				if at[i][j] == place {
 					f.links = append(f.links, l)
 				}
 			}
@@ -279,6 +147,20 @@ func (f *facts) findLinks() {
 	if f.link != nil {
 		f.owns = f.callOwner()
 	}
+}
+
+// firstPlaces are the places where the links of one copy stand first. A link says where its best
+// variant stands, which may be further on: the structured field without the passcode, the text with
+// it. But links are listed by where they stand first, so none stands behind one that follows it.
+func firstPlaces(links []linkparse.Link) []int {
+	at, last := make([]int, len(links)), len(places)-1
+	for i := len(links) - 1; i >= 0; i-- {
+		if p := slices.Index(places, links[i].Where); p >= 0 {
+			last = min(last, p)
+		}
+		at[i] = last
+	}
+	return at
 }
 
 // recordableProvider is the provider behind l, and whether l can be recorded at all.
@@ -313,18 +195,45 @@ func (f *facts) callOwner() string {
 	return ""
 }
 
+// findSignals takes the signals about this meeting, of all that there are.
+func (f *facts) findSignals(all Signals) {
+	for _, s := range all {
+		if f.concerns(s) {
+			f.signals = append(f.signals, s)
+		}
+	}
+}
+
 // concerns reports whether a signal is about this meeting or its series.
 func (f *facts) concerns(s Signal) bool {
 	about := calendar.Key(strings.TrimSpace(string(s.Meeting)))
-	return about == f.meeting.Key || string(about) == f.meeting.Key.Series() ||
-		calendar.CanonicalUID(string(about)) == f.meeting.Key.Series()
+	if about == f.meeting || string(about) == f.series {
+		return true
+	}
+	// A person or another program may have the UID as Exchange gives it to one instance, or the time of
+	// another zone.
+	if calendar.CanonicalUID(string(about)) == f.series {
+		return true
+	}
+	i := strings.LastIndexByte(string(about), '/')
+	return i > 0 && calendar.CanonicalUID(string(about[:i])) == f.series &&
+		sameInstant(string(about[i+1:]), strings.TrimPrefix(string(f.meeting), f.series+"/"))
+}
+
+func sameInstant(a, b string) bool {
+	s, err := time.Parse(time.RFC3339, a)
+	if err != nil {
+		return false
+	}
+	t, err := time.Parse(time.RFC3339, b)
+	return err == nil && s.Equal(t)
 }
 
 // findWord takes the newest wish to skip or record. Of two at one instant, the one to skip counts,
 // which is also the later in the alphabet.
 func (f *facts) findWord() {
 	for i, s := range f.signals {
-		if !f.concerns(s) || s.Signal != SignalSkip && s.Signal != SignalRecord {
+		if s.Signal != SignalSkip && s.Signal != SignalRecord {
 			continue
 		}
 		if f.word == nil || cmp.Or(s.At.Compare(f.word.At), cmp.Compare(s.Signal, f.word.Signal), -cmp.Compare(fold(s.Email), fold(f.word.Email))) > 0 {

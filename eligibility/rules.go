@@ -1,6 +1,7 @@
 package eligibility
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -73,7 +74,7 @@ func Decide(m calendar.Meeting, p *Policy, d *Directory, s Signals) Decision {
 	for _, r := range rules {
 		status, detail := r.check(f)
 		if status == Fail && slices.Contains(lifted, r.id) && f.word != nil && f.word.Signal == SignalRecord {
-			status, detail = Warn, detail+"; "+f.word.Email+" asked for this meeting to be recorded all the same"
+			status, detail = Warn, detail+"; "+f.asker()+" asked for this meeting to be recorded all the same"
 		}
 		c := Check{Rule: r.id, Status: status, Detail: detail}
 		if status == Fail || status == Warn {
@@ -101,7 +102,7 @@ func Decide(m calendar.Meeting, p *Policy, d *Directory, s Signals) Decision {
 
 // hidden reports whether nothing but the time of this meeting may be told.
 func (f *facts) hidden() bool {
-	return f.policy.excludesPrivate() && slices.ContainsFunc(f.copies, func(c calendar.Copy) bool { return c.Private() })
+	return f.policy.excludesPrivate() && slices.ContainsFunc(f.copies, func(c readCopy) bool { return c.Private() })
 }
 
 // unknown is why nothing is known of people and links: of a private meeting they are not kept, and the
@@ -116,43 +117,67 @@ func (f *facts) unknown() (why string, is bool) {
 	return "", false
 }
 
-// path completes a rule's setting with what it is about here.
+// path completes a rule's setting with what it is about here. Where that is several things, it is
+// their paths; where it is not known, the path ends before it.
 func (f *facts) path(setting string) string {
-	if f.owner != nil {
-		profile := f.owner.ConsentProfile
-		if profile == "" {
-			profile = defaultProfile
+	before, placeholder, found := strings.Cut(setting, "<")
+	if !found {
+		return setting
+	}
+	placeholder, after, _ := strings.Cut(placeholder, ">")
+	var values []string
+	switch placeholder {
+	case "p":
+		values = []string{f.provider}
+	case "name":
+		if f.owner != nil {
+			values = []string{cmp.Or(f.owner.ConsentProfile, defaultProfile)}
 		}
-		setting = strings.Replace(setting, "<name>", profile, 1)
-	}
-	if f.provider != "" {
-		setting = strings.Replace(setting, "<p>", f.provider, 1)
-	}
-	if strings.Contains(setting, "<email>") {
-		for _, p := range f.people {
-			if p.member != nil && p.member.Record == RecordNever {
-				return strings.Replace(setting, "<email>", p.member.Email, 1)
-			}
+	case "email":
+		for _, m := range f.never() {
+			values = append(values, m.Email)
+		}
+	case "source":
+		values = sources(f.copies)
+		if len(values) == 0 { // none counts, which is what the admin would change
+			values = sources(f.all)
 		}
 	}
-	if strings.Contains(setting, "<source>") {
-		return strings.Replace(setting, "<source>", strings.Join(f.sources(), "|"), 1)
+	paths := []string{}
+	for _, v := range values {
+		if v != "" {
+			paths = append(paths, before+v+after)
+		}
 	}
-	return setting
+	if len(paths) == 0 {
+		return strings.TrimSuffix(before, ".")
+	}
+	return strings.Join(paths, ", ")
 }
 
-// sources are the kinds of connections that show the meeting.
-func (f *facts) sources() []string {
+// sources are the drivers that show the copies, each once.
+func sources(copies []readCopy) []string {
 	var all []string
-	for _, c := range f.meeting.Copies {
+	for _, c := range copies {
 		all = append(all, c.Source.Driver)
 	}
 	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// someone is who asked for something without an address.
+const someone = "somebody without an address"
+
+// most is how many offending values one detail names: a guest list may have thousands.
+const most = 10
+
+// listing is a detail that names several offending values.
+func listing(all []string) string {
 	all = slices.Compact(all)
-	if len(all) == 0 {
-		return []string{"<source>"}
+	if len(all) > most {
+		return fmt.Sprintf("%s; and %d more", strings.Join(all[:most], "; "), len(all)-most)
 	}
-	return all
+	return strings.Join(all, "; ")
 }
 
 func checkOverride(f *facts) (Status, string) {
@@ -160,7 +185,10 @@ func checkOverride(f *facts) (Status, string) {
 	case f.word == nil:
 		return NotApplicable, ""
 	case f.word.Signal == SignalSkip:
-		return Fail, fmt.Sprintf("%s asked at %s for it not to be recorded", f.word.Email, at(f.word.At))
+		return Fail, fmt.Sprintf("%s asked at %s for it not to be recorded", f.asker(), at(f.word.At))
 	}
-	return Pass, fmt.Sprintf("%s asked at %s for it to be recorded", f.word.Email, at(f.word.At))
+	return Pass, fmt.Sprintf("%s asked at %s for it to be recorded", f.asker(), at(f.word.At))
 }
+
+// asker is who said the newest word.
+func (f *facts) asker() string { return cmp.Or(f.word.Email, someone) }

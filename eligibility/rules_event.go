@@ -53,25 +53,25 @@ func checkTimed(f *facts) (Status, string) {
 }
 
 func checkCalendarAccess(f *facts) (Status, string) {
-	if len(f.meeting.Copies) == 0 {
+	if len(f.all) == 0 {
 		return Fail, "no calendar shows this meeting any more"
 	}
-	for _, c := range f.meeting.Copies {
-		if !c.Source.NoAccess || c.Source.Driver == coordinator {
+	for _, c := range f.all {
+		if !c.Source.NoAccess || c.mailed() {
 			return Pass, ""
 		}
 	}
-	return Fail, "the access to the calendar " + f.meeting.Copies[0].Source.Calendar + " was lost; what is known of the meeting is held until it is back"
+	return Fail, "the access to the calendar " + f.all[0].Source.Calendar + " was lost; what is known of the meeting is held until it is back"
 }
 
 func checkCalendarImport(f *facts) (Status, string) {
 	switch {
 	case len(f.copies) > 0:
 		return Pass, ""
-	case len(f.meeting.Copies) == 0:
+	case len(f.all) == 0:
 		return NotApplicable, "no calendar shows this meeting any more"
 	}
-	return Fail, "it is known through " + strings.Join(f.sources(), " and ") + " alone, and nothing is imported from there"
+	return Fail, "it is known through " + strings.Join(sources(f.all), " and ") + " alone, and nothing is imported from there"
 }
 
 func checkPrimaryCalendar(f *facts) (Status, string) {
@@ -80,7 +80,7 @@ func checkPrimaryCalendar(f *facts) (Status, string) {
 	}
 	for _, c := range f.copies {
 		primaryOnly := f.policy.Import[c.Source.Driver].PrimaryOnly
-		if c.Source.Primary || c.Source.Driver == coordinator || primaryOnly != nil && !*primaryOnly {
+		if c.Source.Primary || c.mailed() || primaryOnly != nil && !*primaryOnly {
 			return Pass, ""
 		}
 	}
@@ -91,11 +91,10 @@ func checkPrimaryCalendar(f *facts) (Status, string) {
 const defaultLeadTime = 30 * time.Minute
 
 func checkLeadTime(f *facts) (Status, string) {
-	byMail := func(c calendar.Copy) bool { return c.Source.Driver == coordinator }
 	switch {
 	case len(f.copies) == 0:
 		return NotApplicable, noCopy
-	case !byMail(f.copies[0]) || slices.ContainsFunc(f.copies, func(c calendar.Copy) bool { return !byMail(c) }):
+	case slices.ContainsFunc(f.copies, func(c readCopy) bool { return !c.mailed() }):
 		return NotApplicable, ""
 	case f.lead.Status == calendar.StatusCancelled:
 		return Pass, "a cancellation is always in time"
@@ -129,13 +128,20 @@ func checkExcludedTitle(f *facts) (Status, string) {
 	for i, c := range f.copies {
 		titles[i] = words(c.Title)
 	}
+	var found []string
 	for _, keyword := range f.policy.Exclude.TitleKeywords {
 		k := words(keyword)
 		if slices.ContainsFunc(titles, func(t string) bool { return hasKeyword(t, k) }) {
-			return Fail, fmt.Sprintf("title has the keyword %q", keyword)
+			found = append(found, fmt.Sprintf("title has the keyword %q", keyword))
 		}
 	}
-	return Pass, ""
+	switch {
+	case len(found) == 0:
+		return Pass, ""
+	case f.hidden():
+		return Fail, "title has an excluded keyword, which is not told of a private meeting"
+	}
+	return Fail, listing(found)
 }
 
 func checkPrivate(f *facts) (Status, string) {
@@ -177,10 +183,13 @@ func checkConferenceLink(f *facts) (Status, string) {
 	return Fail, "no conference link stands in the invite"
 }
 
+// noProvider is the answer of a rule that needs the provider where none is known.
+const noProvider = "there is no link, or it does not say its provider"
+
 func checkProviderEnabled(f *facts) (Status, string) {
 	switch {
 	case f.provider == "":
-		return NotApplicable, "there is no link, or it does not say its provider"
+		return NotApplicable, noProvider
 	case !f.policy.Providers[f.provider].Enabled:
 		return Fail, "recording of " + f.provider + " is not enabled"
 	}
@@ -189,7 +198,7 @@ func checkProviderEnabled(f *facts) (Status, string) {
 
 func checkProviderSetup(f *facts) (Status, string) {
 	if f.provider == "" {
-		return NotApplicable, "there is no link, or it does not say its provider"
+		return NotApplicable, noProvider
 	}
 	p := f.policy.Providers[f.provider]
 	says := p.StatusDetail

@@ -15,12 +15,8 @@ func checkRecordableParticipant(f *facts) (Status, string) {
 	}
 	var why []string
 	for _, p := range f.people {
-		switch {
-		case p.member == nil:
-		case p.declined() && len(f.missing(p.member)) == 0:
-			why = append(why, p.member.Email+" has declined")
-		default:
-			why = append(why, p.member.Email+" lacks "+strings.Join(f.missing(p.member), ", "))
+		if p.member != nil {
+			why = append(why, p.member.Email+" "+f.whyNot(p))
 		}
 	}
 	if len(why) == 0 {
@@ -33,12 +29,17 @@ func checkExcludedDomain(f *facts) (Status, string) {
 	if len(f.copies) == 0 {
 		return NotApplicable, noCopy
 	}
+	var found []string
+	excluded := foldDomains(f.policy.Exclude.Domains)
 	for _, p := range f.people {
 		for _, a := range p.addresses {
-			if d, excluded := within(domainOf(a), f.policy.Exclude.Domains); excluded {
-				return Fail, fmt.Sprintf("%s is at the excluded domain %s", a, d)
+			if d, ok := excluded.hold(domainOf(a)); ok {
+				found = append(found, fmt.Sprintf("%s is at the excluded domain %s", a, d))
 			}
 		}
+	}
+	if len(found) > 0 {
+		return Fail, listing(found)
 	}
 	return Pass, ""
 }
@@ -47,16 +48,25 @@ func checkExcludedParticipant(f *facts) (Status, string) {
 	if len(f.copies) == 0 {
 		return NotApplicable, noCopy
 	}
+	present := map[string]bool{}
 	for _, p := range f.people {
-		addresses := p.addresses
-		if p.member != nil {
-			addresses = append(slices.Clone(addresses), p.member.addresses()...)
+		for _, a := range p.addresses {
+			present[a] = true
 		}
-		for _, excluded := range f.policy.Exclude.Participants {
-			if slices.Contains(addresses, fold(excluded)) {
-				return Fail, fold(excluded) + " is excluded and takes part"
+		if p.member != nil {
+			for _, a := range p.member.addresses() {
+				present[a] = true
 			}
 		}
+	}
+	var found []string
+	for _, excluded := range f.policy.Exclude.Participants {
+		if present[fold(excluded)] {
+			found = append(found, fold(excluded)+" is excluded and takes part")
+		}
+	}
+	if len(found) > 0 {
+		return Fail, listing(found)
 	}
 	return Pass, ""
 }
@@ -70,10 +80,10 @@ func checkInternal(f *facts) (Status, string) {
 	}
 	for _, p := range f.people {
 		if len(p.addresses) == 0 {
-			return NotApplicable, ""
+			return NotApplicable, p.String() + " has no address that could be internal"
 		}
 		for _, a := range p.addresses {
-			if _, internal := within(domainOf(a), f.policy.Company.InternalDomains); !internal {
+			if _, internal := f.internal.hold(domainOf(a)); !internal {
 				return NotApplicable, ""
 			}
 		}
@@ -88,47 +98,71 @@ func checkNeverRecord(f *facts) (Status, string) {
 	if len(f.copies) == 0 {
 		return NotApplicable, noCopy
 	}
-	for _, p := range f.people {
-		if p.member != nil && p.member.Record == RecordNever {
-			return Fail, p.member.Email + " is never recorded"
-		}
+	var found []string
+	for _, m := range f.never() {
+		found = append(found, m.Email+" is never recorded")
+	}
+	if len(found) > 0 {
+		return Fail, listing(found)
 	}
 	return Pass, ""
+}
+
+// never are the participants whom nobody may record.
+func (f *facts) never() []*Member {
+	var all []*Member
+	for _, p := range f.people {
+		if p.member != nil && p.member.Record == RecordNever {
+			all = append(all, p.member)
+		}
+	}
+	return all
 }
 
 func checkHost(f *facts) (Status, string) {
 	if why, is := f.unknown(); is {
 		return NotApplicable, why
 	}
-	host := f.host.String()
 	if f.recordable(f.host) {
 		return Pass, ""
 	}
-	domain := ""
-	if len(f.host.addresses) > 0 {
-		domain = domainOf(f.host.addresses[0])
+	host := "the host " + f.host.String()
+	if f.host.member == nil && len(f.host.addresses) == 0 {
+		host = "the host, whom no copy names,"
 	}
-	_, internal := within(domain, f.policy.Company.InternalDomains)
 	switch f.policy.Recording.Meetings {
 	case Anyone:
-		if f.owner != nil {
-			return Pass, ""
+		if f.owner == nil {
+			return Fail, host + " cannot be recorded, and neither can anybody else who takes part"
 		}
-		return Fail, "meetings of anyone are recorded for a recordable participant, and the meeting of " + host + " has none"
+		return Pass, ""
 	case CompanyHost:
+		internal := slices.ContainsFunc(f.host.addresses, func(a string) bool {
+			_, ok := f.internal.hold(domainOf(a))
+			return ok
+		})
 		switch {
 		case f.host.member == nil && !internal:
-			return Fail, "the host " + host + " is not of the company"
+			return Fail, host + " is not of the company"
 		case f.owner == nil:
-			return Fail, "the host " + host + " cannot be recorded, and neither can anybody else who takes part"
+			return Fail, host + " cannot be recorded, and neither can anybody else who takes part"
 		}
 		return Pass, ""
 	}
-	switch {
-	case f.host.member == nil:
-		return Fail, "the host " + host + " is not in the directory"
-	case f.host.declined():
-		return Fail, "the host " + host + " has declined"
+	if f.host.member == nil {
+		return Fail, host + " is not in the directory"
 	}
-	return Fail, "the host " + host + " cannot be recorded: lacks " + strings.Join(f.missing(f.host.member), ", ")
+	return Fail, host + " cannot be recorded: " + f.whyNot(f.host)
+}
+
+// whyNot says why a participant of the directory is not recordable.
+func (f *facts) whyNot(p participant) string {
+	lacks := strings.Join(f.missing(p.member), ", ")
+	switch {
+	case lacks == "":
+		return "has declined"
+	case p.declined():
+		return "has declined and lacks " + lacks
+	}
+	return "lacks " + lacks
 }

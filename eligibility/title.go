@@ -12,19 +12,41 @@ import (
 // words brings a title or a keyword to the form in which they are compared: NFKC, Unicode's untailored
 // case folding, words parted by one space. A word is a run of letters, digits and marks.
 func words(s string) string {
-	s = norm.NFKC.String(cases.Fold().String(norm.NFKC.String(s)))
+	if isASCII(s) {
+		s = strings.ToLower(s) // which is all that folding does to it
+	} else {
+		s = strings.Map(visible, s)
+		// The package folds small Cherokee letters to capitals and capitals to small ones.
+		s = norm.NFKC.String(strings.ToLower(cases.Fold().String(norm.NFKC.String(s))))
+	}
 	var b strings.Builder
+	b.Grow(len(s))
+	apart := false
 	for _, r := range s {
-		if inWord(r) {
-			b.WriteRune(r)
-		} else if b.Len() > 0 && !strings.HasSuffix(b.String(), " ") {
+		if !inWord(r) {
+			apart = true
+			continue
+		}
+		if apart && b.Len() > 0 {
 			b.WriteByte(' ')
 		}
+		apart = false
+		b.WriteRune(r)
 	}
-	return strings.TrimSuffix(b.String(), " ")
+	return b.String()
 }
 
-func inWord(r rune) bool { return unicode.In(r, unicode.L, unicode.M, unicode.N) }
+// visible drops what nobody sees, as Unicode's NFKC_Casefold does: a soft hyphen in a keyword, or an
+// emoji's variation selector before one, would hide it. A zero-width space is kept: it parts words.
+func visible(r rune) rune {
+	const zeroWidthSpace = 0x200b
+	if r != zeroWidthSpace && unicode.In(r, unicode.Cf, unicode.Variation_Selector, unicode.Other_Default_Ignorable_Code_Point) {
+		return -1
+	}
+	return r
+}
+
+func inWord(r rune) bool { return unicode.IsLetter(r) || unicode.IsMark(r) || unicode.IsNumber(r) }
 
 // unspaced are the scripts that put no spaces between words. Katakana's and Hiragana's long mark is
 // of both, and common to Unicode.

@@ -36,6 +36,9 @@ var remedies = map[string]string{
 	"ErrorItemNotFound":             "the calendar does not exist, or belongs to another mailbox",
 }
 
+// busy are the statuses by which the service asks to come back later.
+var busy = []int{http.StatusTooManyRequests, http.StatusServiceUnavailable, http.StatusGatewayTimeout, 509}
+
 // patience is how long to wait when the service asks for it without saying how long. Not every
 // throttling answer says it.
 const patience = time.Minute
@@ -57,18 +60,23 @@ func (c *connector) explain(a graph.Answer, doing string) error {
 	switch {
 	case a.Status == http.StatusGone, a.Status >= 400 && a.Status < 500 && slices.Contains(expired, strings.ToLower(code)):
 		return fmt.Errorf("%w: %w", says, connectors.ErrCursor)
-	case slices.Contains([]int{http.StatusTooManyRequests, http.StatusServiceUnavailable, http.StatusGatewayTimeout, 509}, a.Status):
-		after, ok := retry.After(&http.Response{Header: a.Header}, c.env.Now())
-		if !ok {
-			after = patience
-		}
-		return &connectors.ThrottledError{After: after, Err: says}
+	case slices.Contains(busy, a.Status):
+		return c.later(a.Header, says)
 	case a.Status == http.StatusUnauthorized, a.Status == http.StatusForbidden:
 		return fmt.Errorf("%w; %s: %w", says, remedy(code, "grant the application Calendars.Read and User.Read.All, with an administrator's consent"), connectors.ErrAccess)
 	case a.Status == http.StatusNotFound:
 		return fmt.Errorf("%w; %s: %w", says, remedy(code, "the mailbox or calendar does not exist"), connectors.ErrSource)
 	}
 	return says
+}
+
+// later is for a service that asks to come back.
+func (c *connector) later(h http.Header, says error) error {
+	after, ok := retry.After(&http.Response{Header: h}, c.env.Now())
+	if !ok {
+		after = patience
+	}
+	return &connectors.ThrottledError{After: after, Err: says}
 }
 
 func remedy(code, otherwise string) string {
@@ -88,7 +96,7 @@ var tokenRemedies = map[string]string{
 }
 
 // explainTransport is for a request that got no answer: most often there was no token for it.
-func explainTransport(err error, doing string) error {
+func (c *connector) explainTransport(err error, doing string) error {
 	// A request's URL has the address and the delta token in it.
 	var at *url.Error
 	if errors.As(err, &at) {
@@ -104,6 +112,9 @@ func explainTransport(err error, doing string) error {
 	// The description's first line says what is wrong; the others are numbers for Microsoft.
 	description, _, _ := strings.Cut(token.ErrorDescription, "\n")
 	says := fmt.Errorf("outlook: %s: no token: %s %s", doing, token.ErrorCode, strings.TrimSpace(description))
+	if r := token.Response; r != nil && slices.Contains(busy, r.StatusCode) {
+		return c.later(r.Header, says)
+	}
 	if r, known := tokenRemedies[token.ErrorCode]; known {
 		return fmt.Errorf("%w; %s: %w", says, r, connectors.ErrAccess)
 	}

@@ -134,6 +134,20 @@ func (c *connector) client(ctx context.Context) (*graph.Client, error) {
 // noRedirect: following one would show the token to a host that we did not choose.
 func noRedirect(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 
+// forget makes the next request read the secret anew and ask for a new token: somebody may have put a
+// secret that had expired right.
+func (c *connector) forget() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.graph, c.proved = nil, false
+}
+
+// here reports whether the link, if any, leads to the configured service. One to elsewhere would make us
+// send the token there.
+func (c *connector) here(link string) bool {
+	return link == "" || strings.HasPrefix(link, c.cloud.graph+"/")
+}
+
 // judge notes whether the token was accepted. One that was and is no more has been taken back before its
 // hour was over: it is forgotten, and the next request gets a new one.
 func (c *connector) judge(status int) (withdrawn bool) {
@@ -158,7 +172,11 @@ type page struct {
 // read makes a page of an answer, or the contract's error of what it says.
 func (c *connector) read(a graph.Answer, err error, doing string) (page, error) {
 	if err != nil {
-		return page{}, explainTransport(err, doing)
+		var refused *oauth2.RetrieveError
+		if errors.As(err, &refused) {
+			c.forget()
+		}
+		return page{}, c.explainTransport(err, doing)
 	}
 	if c.judge(a.Status) {
 		return page{}, fmt.Errorf("outlook: %s: the token was taken back; a new one is asked for at the next attempt", doing)
@@ -170,9 +188,12 @@ func (c *connector) read(a graph.Answer, err error, doing string) (page, error) 
 	if err := json.Unmarshal(a.Body, &p); err != nil {
 		return page{}, fmt.Errorf("outlook: %s: the answer is no list: %w", doing, err)
 	}
-	// A link to elsewhere would make us send the token there.
+	// A list without elements says so. Nobody may conclude from anything else that there are none.
+	if p.Value == nil {
+		return page{}, fmt.Errorf("outlook: %s: the answer is no list", doing)
+	}
 	for _, link := range []string{p.NextLink, p.DeltaLink} {
-		if link != "" && !strings.HasPrefix(link, c.cloud.graph+"/") {
+		if !c.here(link) {
 			return page{}, fmt.Errorf("outlook: %s: the next page is said to be on another host than %s", doing, c.cloud.graph)
 		}
 	}
@@ -191,13 +212,18 @@ func (c *connector) Sources(ctx context.Context, users []string) ([]calendar.Sou
 			return nil, err
 		}
 	}
-	sources := make([]calendar.Source, len(users))
-	for i, u := range users {
+	sources := make([]calendar.Source, 0, len(users))
+	seen := map[string]bool{} // addresses are the same in any case
+	for _, u := range users {
 		u = strings.ToLower(u)
-		sources[i] = calendar.Source{
+		if seen[u] {
+			continue
+		}
+		seen[u] = true
+		sources = append(sources, calendar.Source{
 			ID: calendar.NewSourceID(Driver.Name, c.env.Account, u), Driver: Driver.Name, Account: c.env.Account,
 			Calendar: u, Primary: true,
-		}
+		})
 	}
 	return sources, nil
 }

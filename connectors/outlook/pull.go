@@ -3,8 +3,10 @@ package outlook
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"hash/fnv"
+	"net/http"
 	"strings"
 	"time"
 
@@ -23,8 +25,8 @@ type cursor struct {
 	Delta   string    `json:"delta,omitempty"` // behind a walk: where to ask what has changed since
 	// Changed says that the walk has seen a change, so that a listing must follow.
 	Changed bool `json:"changed,omitempty"`
-	// Pages and Seen guard against a walk that never ends: how many pages it has had, and the last
-	// one's ids.
+	// Pages and Seen guard against a walk that never ends: how many pages it has had, and the ids of
+	// the last one whose number is a power of two. Whatever goes round in a circle comes by it again.
 	Pages int    `json:"pages,omitempty"`
 	Seen  uint64 `json:"seen,omitempty"`
 }
@@ -69,6 +71,9 @@ func (c *connector) Pull(ctx context.Context, src calendar.SourceID, cur connect
 		// walk that was given up.
 		if saved.From.Equal(horizon.Start) && saved.To.Equal(horizon.End) && (saved.State != idle || saved.Delta != "") {
 			at = saved
+			if !c.here(at.Link) || !c.here(at.Delta) {
+				return connectors.Page{}, fmt.Errorf("outlook: a cursor of another cloud than %s: %w", c.cloud.graph, connectors.ErrCursor)
+			}
 		}
 	}
 	g, err := c.client(ctx)
@@ -89,13 +94,15 @@ func (c *connector) follow(ctx context.Context, g *graph.Client, user string, at
 	a, err := g.Delta(ctx, user, calendar.Window{Start: at.From, End: at.To}, c.pageLimit(), at.Link)
 	p, err := c.read(a, err, "ask for changes in the calendar of "+user)
 	if err != nil {
-		return connectors.Page{}, err
+		return connectors.Page{}, at.blame(a, err)
 	}
 	at.Changed = at.Changed || len(p.Value) > 0
 	at.Pages++
 	seen := fingerprint(p.Value)
 	endless := at.Pages >= maxWalk || len(p.Value) > 0 && seen == at.Seen
-	at.Seen = seen
+	if at.Pages&(at.Pages-1) == 0 {
+		at.Seen = seen
+	}
 	next := cursor{From: at.From, To: at.To, Delta: p.DeltaLink}
 	switch {
 	case p.DeltaLink != "" && !at.Changed:
@@ -109,6 +116,15 @@ func (c *connector) follow(ctx context.Context, g *graph.Client, user string, at
 	}
 	cur, err := next.encode()
 	return connectors.Page{Next: cur, More: next.State != idle}, err
+}
+
+// blame is err, and of a link that the service calls a bad request, that a full reading must follow: the
+// same link would be refused for ever. A reading's first request has no link and is our own mistake.
+func (c cursor) blame(a graph.Answer, err error) error {
+	if c.Link == "" || a.Status != http.StatusBadRequest || errors.Is(err, connectors.ErrCursor) {
+		return err
+	}
+	return fmt.Errorf("%w: %w", err, connectors.ErrCursor)
 }
 
 // fingerprint is of the ids on a page.
@@ -130,7 +146,7 @@ func (c *connector) list(ctx context.Context, g *graph.Client, user string, at c
 	a, err := g.View(ctx, user, calendar.Window{Start: at.From, End: at.To}, c.pageLimit(), at.Link)
 	got, err := c.read(a, err, "read the calendar of "+user)
 	if err != nil {
-		return connectors.Page{}, err
+		return connectors.Page{}, at.blame(a, err)
 	}
 	p := connectors.Page{First: at.Link == "", Full: true}
 	for _, raw := range got.Value {
@@ -141,8 +157,9 @@ func (c *connector) list(ctx context.Context, g *graph.Client, user string, at c
 	if got.NextLink != "" {
 		at.Link, p.More = got.NextLink, true
 	} else {
-		// Pages are of different moments: behind several, ask again at once.
-		p.More = at.Link != ""
+		// Pages are of different moments: behind several, ask again at once. Behind a walk that was given
+		// up there is nothing to ask, and a new one would be as endless: the next poll is soon enough.
+		p.More = at.Link != "" && at.Delta != ""
 		at.Link, at.State = "", idle
 		p.Last, p.Listed = true, calendar.Window{Start: at.From, End: at.To}
 	}

@@ -1,0 +1,335 @@
+package eligibility
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"example.com/syncd/calendar"
+	"example.com/syncd/linkparse"
+)
+
+var start = time.Date(2026, 11, 24, 10, 0, 0, 0, time.UTC)
+
+const zoomLink = "https://acme.zoom.us/j/91234567890?pwd=QWxhZGRpbg.1"
+
+// A scene is a meeting that is recorded, for tests to change one thing of.
+type scene struct {
+	policy  *Policy
+	members []Member
+	copies  []calendar.Copy
+	signals Signals
+	access  Access
+}
+
+func newScene() *scene {
+	p := NewPolicy()
+	p.Company = Company{Name: "acme", InternalDomains: []string{"acme.com"}}
+	p.Import = map[string]Import{"google": {Enabled: true}}
+	p.Providers = map[string]Provider{linkparse.Zoom: {Enabled: true}, linkparse.Teams: {Enabled: true}}
+	s := &scene{policy: p, members: []Member{
+		{Email: "ana@acme.com", Aliases: []string{"ana.perez@acme.com"}, Seat: true, Record: RecordOn},
+		{Email: "bob@acme.com", Seat: true, Record: RecordOn},
+		{Email: "dan@acme.com", Record: RecordNever},
+	}}
+	s.copies = []calendar.Copy{copyOf("google", "ana@acme.com")}
+	return s
+}
+
+func copyOf(driver, owner string) calendar.Copy {
+	return calendar.Copy{
+		Source: calendar.Source{ID: calendar.NewSourceID(driver, "acme.com", owner), Driver: driver, Account: "acme.com", Calendar: owner, Primary: true},
+		Event: calendar.Event{
+			Ref: "r", UID: "u", Title: "Kick-off", Start: calendar.At(start), End: calendar.At(start.Add(time.Hour)),
+			Organizer: calendar.Person{Email: "ana@acme.com"}, Location: zoomLink,
+			Attendees: []calendar.Attendee{{Email: "ana@acme.com", Response: "accepted"}, {Email: "joe@globex.com"}},
+		},
+	}
+}
+
+func (s *scene) decide() Decision {
+	d := NewDirectory(s.members)
+	if s.access != nil {
+		d = d.WithAccess(s.access)
+	}
+	return Decide(calendar.Merge(s.copies)[0], s.policy, d, s.signals)
+}
+
+func (s *scene) first() *calendar.Copy { return &s.copies[0] }
+
+func TestScene(t *testing.T) {
+	if d := newScene().decide(); !d.Record || d.Title != "Kick-off" || d.MeetingID != "91234567890" {
+		t.Errorf("the scene that the other tests change: %+v, %v", d, failures(d))
+	}
+}
+
+// TestRules has what the cases of the reference leave open. want is "rule: status", has is in the detail.
+func TestRules(t *testing.T) {
+	opposite := func(b bool) *bool { return &b }
+	for _, c := range []struct {
+		name      string
+		change    func(*scene)
+		want, has string
+		setting   string
+	}{
+		{"one access lost", func(s *scene) { s.first().Source.NoAccess = true }, "calendar_access: fail", "ana@acme.com", "connections"},
+		{"the lost one gives no member access", func(s *scene) { s.first().Source.NoAccess = true }, "recordable_participant: fail", "lacks calendar access", "directory"},
+		{"one of two accesses lost", func(s *scene) {
+			s.first().Source.NoAccess = true
+			s.copies = append(s.copies, copyOf("google", "bob@acme.com"))
+		}, "calendar_access: pass", "", ""},
+		{"the coordinator cannot lose it", func(s *scene) {
+			s.copies = []calendar.Copy{copyOf("coordinator", "notes@acme.com")}
+			s.first().Source.NoAccess = true
+		}, "calendar_access: pass", "", ""},
+		{"the daemon's connections decide", func(s *scene) { s.access = func([]string) bool { return false } }, "recordable_participant: fail", "calendar access", "directory"},
+		{"they are asked for every address", func(s *scene) {
+			s.access = func(a []string) bool { return strings.Join(a, " ") == "ana@acme.com ana.perez@acme.com" }
+		}, "recordable_participant: pass", "", ""},
+		{"but not of the coordinator's meetings", func(s *scene) {
+			s.policy.Import["coordinator"] = Import{Enabled: true}
+			s.copies = append(s.copies, copyOf("coordinator", "notes@acme.com"))
+			s.access = func([]string) bool { return false }
+		}, "recordable_participant: pass", "", ""},
+		{"a driver that the policy does not know", func(s *scene) { s.first().Source.Driver = "exchange" }, "calendar_import: fail", "exchange", "import.exchange.enabled"},
+		{"two disabled sources", func(s *scene) {
+			s.policy.Import = nil
+			s.copies = append(s.copies, copyOf("outlook", "bob@acme.com"))
+		}, "calendar_import: fail", "google and outlook", "import.google.enabled, import.outlook.enabled"},
+		{"secondary, and a disabled source beside it", func(s *scene) {
+			s.first().Source.Primary = false
+			s.copies = append(s.copies, copyOf("outlook", "bob@acme.com"))
+		}, "primary_calendar: fail", "ana@acme.com", "import.google.primary_only"},
+		{"secondary will do", func(s *scene) {
+			s.first().Source.Primary = false
+			s.policy.Import["google"] = Import{Enabled: true, PrimaryOnly: opposite(false)}
+		}, "primary_calendar: pass", "", ""},
+		{"not received", func(s *scene) {
+			s.policy.Import = map[string]Import{"coordinator": {Enabled: true}}
+			s.copies = []calendar.Copy{copyOf("coordinator", "notes@acme.com")}
+		}, "lead_time: fail", "not known when", "import.coordinator.lead_time"},
+		{"a task", func(s *scene) { s.first().Kind = "task" }, "timed: fail", "a task", ""},
+		{"an unknown kind is a meeting", func(s *scene) { s.first().Kind = "fromGmail" }, "timed: pass", "", ""},
+		{"no times", func(s *scene) { s.first().Start, s.first().End = calendar.When{}, calendar.When{} }, "timed: fail", "could not be read", ""},
+		{"declined and without a seat", func(s *scene) {
+			s.first().Attendees[0].Response = "declined"
+			s.members[0].Seat = false
+		}, "recordable_participant: fail", "ana@acme.com has declined and lacks seat", "directory"},
+		{"listed twice, one answer a refusal", func(s *scene) {
+			s.first().Attendees = append(s.first().Attendees, calendar.Attendee{Email: "ana.perez@acme.com", Response: "declined"})
+		}, "host: fail", "has declined", "recording.meetings"},
+		{"listed twice, one answer none", func(s *scene) {
+			s.first().Attendees = append(s.first().Attendees, calendar.Attendee{Email: "ana.perez@acme.com", Response: "none"})
+		}, "host: pass", "", ""},
+		{"every excluded domain is named", func(s *scene) {
+			s.policy.Exclude.Domains = []string{"globex.com", "initech.example"}
+			s.first().Attendees = append(s.first().Attendees, calendar.Attendee{Email: "kim@eu.initech.example"})
+		}, "excluded_domain: fail", "joe@globex.com is at the excluded domain globex.com; kim@eu.initech.example is at the excluded domain initech.example", "exclude.domains"},
+		{"a domain in its ASCII form", func(s *scene) {
+			s.policy.Exclude.Domains = []string{"bücher.example"}
+			s.first().Attendees[1].Email = "eva@XN--BCHER-KVA.example"
+		}, "excluded_domain: fail", "xn--bcher-kva.example", "exclude.domains"},
+		{"and the other way round", func(s *scene) {
+			s.policy.Exclude.Participants = []string{"eva@xn--bcher-kva.example"}
+			s.first().Attendees[1].Email = "Eva@Bücher.example"
+		}, "excluded_participant: fail", "eva@xn--bcher-kva.example", "exclude.participants"},
+		{"a private meeting's keyword", func(s *scene) {
+			s.policy.Exclude.TitleKeywords = []string{"kick-off"}
+			s.first().Visibility = "private"
+		}, "excluded_title: fail", "excluded keyword, which is not told", "exclude.title_keywords"},
+		{"told where private meetings are recorded", func(s *scene) {
+			s.policy.Exclude.TitleKeywords, s.policy.Exclude.Private = []string{"kick-off"}, opposite(false)
+			s.first().Visibility = "private"
+		}, "excluded_title: fail", `"kick-off"`, "exclude.title_keywords"},
+		{"private on a calendar", func(s *scene) { s.first().Visibility = "confidential" }, "private: fail", "confidential on the calendar ana@acme.com", "exclude.private"},
+		{"nothing is kept of a private meeting", func(s *scene) {
+			s.first().Visibility = "private"
+			s.first().Event = s.first().Distil(s.policy.Reading())
+		}, "host: n/a", "nothing but its times is kept", ""},
+		{"a secondary calendar in the guest list is nobody", func(s *scene) {
+			s.first().Attendees[1].Email = "c_1@group.calendar.google.com"
+		}, "internal: fail", "internal domain", "recording.internal"},
+		{"a guest without an address is not internal", func(s *scene) {
+			s.first().Attendees[1] = calendar.Attendee{Name: "Joe"}
+		}, "internal: n/a", "Joe has no address", ""},
+		{"a shared mailbox organizes", func(s *scene) {
+			e := s.first()
+			e.Organizer, e.Creator = calendar.Person{Email: "sales@acme.com"}, calendar.Person{Email: "ana@acme.com"}
+			e.Attendees = append(e.Attendees, calendar.Attendee{Email: "sales@acme.com", Kind: "group"})
+		}, "host: pass", "", ""},
+		{"an assistant's invite is the organizer's", func(s *scene) {
+			s.first().Organizer, s.first().Creator = calendar.Person{Email: "lee@acme.com"}, calendar.Person{Email: "ana@acme.com"}
+		}, "host: fail", "lee@acme.com is not in the directory", "recording.meetings"},
+		{"nobody hosts", func(s *scene) { s.first().Organizer = calendar.Person{} }, "host: fail", "whom no copy names", "recording.meetings"},
+		{"a company host who declined", func(s *scene) {
+			s.policy.Recording.Meetings = CompanyHost
+			s.first().Attendees[0].Response = "declined"
+			s.first().Attendees = append(s.first().Attendees, calendar.Attendee{Email: "bob@acme.com"})
+		}, "host: pass", "", ""},
+		{"every protected member is named", func(s *scene) {
+			s.members[1].Record = RecordNever
+			s.first().Attendees = append(s.first().Attendees, calendar.Attendee{Email: "dan@acme.com"}, calendar.Attendee{Email: "bob@acme.com"})
+		}, "never_record: fail", "bob@acme.com is never recorded; dan@acme.com is never recorded", "directory.bob@acme.com.record, directory.dan@acme.com.record"},
+		{"a profile that the policy does not have", func(s *scene) { s.members[0].ConsentProfile = "emea" }, "consent_link: fail", "profile emea", "consent.profiles.emea.enforce"},
+		{"a plain link in a copy that does not count", func(s *scene) {
+			s.policy.Consent = ConsentPolicy{LinkHosts: []string{"join.acme.example"}, Profiles: map[string]ConsentProfile{"default": {Enforce: true}}}
+			s.first().Location = "https://join.acme.example/acme/ana/5?provider=zoom"
+			s.copies = append(s.copies, copyOf("outlook", "joe@acme.com"))
+		}, "consent_bypass: fail", "zoom link stands beside the consent link, in the location on the calendar joe@acme.com", ""},
+		{"no company to compare", func(s *scene) {
+			s.policy.Company.Name, s.members[0].ConsentProfile = "", "emea"
+			s.policy.Consent.LinkHosts = []string{"JOIN.acme.example"}
+			s.first().Location = "https://join.acme.example/acme/ana/5?provider=zoom"
+		}, "consent_company: fail", "does not say", "consent.company"},
+		{"no default profile", func(*scene) {}, "consent_link: n/a", "", ""},
+		{"a consent link of no known provider", func(s *scene) {
+			s.policy.Consent.LinkHosts = []string{"join.acme.example"}
+			s.first().Location = "https://join.acme.example/acme/ana/5"
+		}, "capture: fail", "does not say which provider", "providers"},
+		{"no method is listed", func(s *scene) {
+			s.policy.Providers[linkparse.Zoom] = Provider{Enabled: true, Capture: []string{}}
+		}, "capture: fail", "no way to record zoom is listed", "providers.zoom.capture"},
+		{"native, and the host has no Zoom user", func(s *scene) {
+			s.policy.Providers[linkparse.Zoom] = Provider{Enabled: true, Capture: []string{ZoomNative}}
+		}, "capture: fail", "no Zoom user of ana@acme.com", "providers.zoom.capture"},
+		{"skip and record at one instant", func(s *scene) {
+			s.signals = Signals{{Meeting: "u", Email: "x@acme.com", Signal: SignalSkip, At: start}, {Meeting: "u", Email: "a@acme.com", Signal: SignalRecord, At: start}}
+		}, "override: fail", "x@acme.com asked", ""},
+		{"a wish without a name", func(s *scene) { s.signals = Signals{{Meeting: "u", Signal: SignalSkip}} }, "override: fail", "somebody without an address", ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := newScene()
+			c.change(s)
+			d := s.decide()
+			rule, status, _ := strings.Cut(c.want, ": ")
+			got := check(d, rule)
+			if string(got.Status) != status || !strings.Contains(got.Detail, c.has) || got.Setting != c.setting {
+				t.Errorf("got  %s: %s, %q, %q\nwant %s, …%q…, %q", rule, got.Status, got.Detail, got.Setting, c.want, c.has, c.setting)
+			}
+		})
+	}
+}
+
+// TestNothingHidden: a detail names what is wrong, and leaves out what is nobody's business.
+func TestNothingHidden(t *testing.T) {
+	s := newScene()
+	s.first().Title, s.first().Visibility = "Layoffs in Berlin", "private"
+	s.policy.Exclude.TitleKeywords = []string{"layoffs"}
+	d := s.decide()
+	if text := strings.ToLower(encode(t, d)); d.Title != "" || strings.Contains(text, "layoffs") || strings.Contains(text, "berlin") {
+		t.Errorf("a private meeting's title: %q, %s", d.Title, text)
+	}
+}
+
+func TestLongDetail(t *testing.T) {
+	s := newScene()
+	s.policy.Exclude.Domains = []string{"globex.com"}
+	for i := range 3000 {
+		s.first().Attendees = append(s.first().Attendees, calendar.Attendee{Email: fmt.Sprintf("u%d@globex.com", i)})
+	}
+	if detail := check(s.decide(), "excluded_domain").Detail; len(detail) > 1000 || !strings.HasSuffix(detail, "; and 2991 more") {
+		t.Errorf("3,001 offenders in %d bytes: %s", len(detail), detail)
+	}
+}
+
+// TestLinkPlaces: a link stands where it stands first, though its best variant stands further on.
+func TestLinkPlaces(t *testing.T) {
+	s := newScene()
+	e := s.first()
+	e.Conference = []calendar.Conference{{URL: "https://acme.zoom.us/j/91234567890"}}
+	e.Location, e.Description = "https://teams.microsoft.com/meet/2345678901234?p=abcDEF123456", zoomLink
+	if d := s.decide(); d.Provider != linkparse.Zoom || d.JoinURL != zoomLink {
+		t.Errorf("the structured field is first, not %s: %s", d.Provider, d.JoinURL)
+	}
+	e.Conference = nil
+	if d := s.decide(); d.Provider != linkparse.Teams {
+		t.Errorf("the location is before the description, not %s: %s", d.Provider, d.JoinURL)
+	}
+}
+
+func TestSignalNames(t *testing.T) {
+	for _, c := range []struct {
+		meeting calendar.Key
+		want    bool
+	}{
+		{"u", true}, {" u ", true}, {"u/2026-11-24T10:00:00Z", true}, {"u/2026-11-24T11:00:00+01:00", true},
+		{goid("07EA0B18"), false}, {"u/x", false}, {"u/2026-11-24T11:00:00Z", false}, {"v", false}, {"U", false}, {"u/2026-11-24", false}, {"", false},
+	} {
+		s := newScene()
+		s.first().Original = calendar.At(start)
+		s.signals = Signals{{Meeting: c.meeting, Email: "a@acme.com", Signal: SignalSkip, At: start}}
+		if d := s.decide(); d.Record == c.want {
+			t.Errorf("a skip of %q: record %v", c.meeting, d.Record)
+		}
+	}
+}
+
+// goid is Exchange's UID of the instance on a date (4 bytes, hexadecimal), or of the series.
+func goid(date string) calendar.Key {
+	return calendar.Key("040000008200E00074C5B7101A82E008" + date + "A0B1C2D3E4F5DA01" + "0000000000000000" + "02000000" + "1F2E")
+}
+
+func TestSignalOfExchange(t *testing.T) {
+	for meeting, want := range map[calendar.Key]bool{
+		goid("07EA0B18"): true, goid("00000000"): true, goid("07EA0B18") + "/2026-11-24T10:00:00Z": true,
+		goid("07EA0B18") + "/2026-11-24T11:00:00+01:00": true, goid("07EA0B18") + "/2026-11-25T10:00:00Z": false, "u": false,
+	} {
+		s := newScene()
+		s.first().UID, s.first().Original = string(goid("00000000")), calendar.At(start)
+		s.signals = Signals{{Meeting: meeting, Email: "a@acme.com", Signal: SignalSkip, At: start}}
+		if d := s.decide(); d.Record == want {
+			t.Errorf("a skip of %q: record %v", meeting, d.Record)
+		}
+	}
+}
+
+func TestRulesTable(t *testing.T) {
+	const want = "confirmed timed calendar_access calendar_import primary_calendar lead_time recordable_participant " +
+		"excluded_domain excluded_participant excluded_title private conference_link provider_enabled provider_setup internal " +
+		"never_record host consent_link consent_link_type consent_bypass consent_company consent_opt_out override capture bot_admission"
+	var ids []string
+	for _, r := range Rules() {
+		ids = append(ids, r.ID)
+	}
+	if got := strings.Join(ids, " "); got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+}
+
+func TestOnBehalfOf(t *testing.T) {
+	s := newScene()
+	s.members = append(s.members, Member{Email: "zoe@acme.com", Seat: true, Record: RecordOn}, Member{Email: "abe@acme.com", Seat: true, Record: RecordOn}, Member{Email: "eve@acme.com", Seat: true, Record: RecordOn})
+	s.first().Attendees = append(s.first().Attendees,
+		calendar.Attendee{Email: "abe@acme.com"}, calendar.Attendee{Email: "bob@acme.com", Response: "tentative"},
+		calendar.Attendee{Email: "zoe@acme.com", Response: "accepted"}, calendar.Attendee{Email: "eve@acme.com", Response: "declined"})
+	if got := strings.Join(s.decide().OnBehalfOf, " "); got != "ana@acme.com zoe@acme.com bob@acme.com abe@acme.com" {
+		t.Errorf("got %s", got)
+	}
+}
+
+// TestAnswers: a person's answer is the one on their own copy, else on the lead copy, else on the newest.
+func TestAnswers(t *testing.T) {
+	for _, c := range []struct{ lead, other, own, want string }{
+		{"accepted", "declined", "-", "accepted"}, {"accepted", "none", "declined", "declined"}, {"declined", "none", "accepted", "accepted"},
+		{"-", "tentative", "-", "tentative"}, {"declined", "-", "none", "none"},
+	} {
+		s := newScene()
+		s.copies = append(s.copies, copyOf("google", "eve@acme.com"), copyOf("google", "bob@acme.com"))
+		for i, response := range []string{c.lead, c.other, c.own} {
+			if response != "-" {
+				s.copies[i].Attendees = append(s.copies[i].Attendees, calendar.Attendee{Email: "BOB@acme.com", Response: response})
+			}
+		}
+		f := newFacts(calendar.Merge(s.copies)[0], s.policy, NewDirectory(s.members), nil)
+		got := "not listed"
+		for _, p := range f.people {
+			if p.String() == "bob@acme.com" {
+				got = p.response
+			}
+		}
+		if got != c.want {
+			t.Errorf("%+v: got %s", c, got)
+		}
+	}
+}
