@@ -25,7 +25,7 @@ func (e *Engine) decideAll(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("read the sources: %w", err)
 	}
-	live, liveOnce := live(sources, false), live(sources, true)
+	live, liveOnce := e.live(sources, false), e.live(sources, true)
 	if !maps.Equal(live, e.decidedWith) {
 		// Whether a member is recordable hangs on it, in any meeting.
 		if err := e.Store.MarkUndecided(ctx, e.Now()); err != nil {
@@ -63,10 +63,10 @@ type directories struct{ now, whole *eligibility.Directory }
 
 // live are the calendars, by address, that a connection has read and may still read; with the lost
 // ones, those too that it may not read any more.
-func live(sources []SourceState, withLost bool) map[string]bool {
+func (e *Engine) live(sources []SourceState, withLost bool) map[string]bool {
 	live := map[string]bool{}
 	for _, s := range sources {
-		if (withLost || !s.Refused) && !s.PulledAt.IsZero() {
+		if e.connected(s.Source) && (withLost || !s.Refused) && !s.PulledAt.IsZero() {
 			live[strings.ToLower(s.Calendar)] = true
 		}
 	}
@@ -86,6 +86,9 @@ func (e *Engine) decide(tx Tx, k calendar.Key, d directories, now time.Time) err
 		return err
 	}
 	m.Key = k
+	for i, c := range m.Copies {
+		m.Copies[i].Source.NoAccess = c.Source.NoAccess || !e.connected(c.Source)
+	}
 	prev, known, err := tx.Decision()
 	if err != nil {
 		return err
@@ -124,7 +127,7 @@ func (e *Engine) decide(tx Tx, k calendar.Key, d directories, now time.Time) err
 func (e *Engine) held(m calendar.Meeting, whole *eligibility.Directory) *eligibility.Decision {
 	m.Copies = slices.Clone(m.Copies)
 	for i := range m.Copies {
-		m.Copies[i].Source.NoAccess = false
+		m.Copies[i].Source.NoAccess = !e.connected(m.Copies[i].Source)
 	}
 	if d := eligibility.Decide(m, e.Rules.Policy, whole, e.Rules.Signals); d.Record {
 		return &d

@@ -62,6 +62,7 @@ type Engine struct {
 	fingerprint string // of reading
 	// decidedWith are the calendars that were readable when everything was decided last.
 	decidedWith map[string]bool
+	connections map[string]Connection      // by name
 	pulled      map[calendar.SourceID]bool // by this process
 
 	mu        sync.Mutex
@@ -72,7 +73,10 @@ type Engine struct {
 
 // New makes an engine. It does nothing by itself.
 func New(c Config) (*Engine, error) {
-	e := &Engine{Config: c, reading: c.Rules.Policy.Reading(), rosterAt: map[string]time.Time{}, rosterErr: map[string]string{}, pulled: map[calendar.SourceID]bool{}}
+	e := &Engine{Config: c, reading: c.Rules.Policy.Reading(), rosterAt: map[string]time.Time{}, rosterErr: map[string]string{}, pulled: map[calendar.SourceID]bool{}, connections: map[string]Connection{}}
+	for _, conn := range c.Connections {
+		e.connections[conn.String()] = conn
+	}
 	b, err := json.Marshal(struct {
 		Reading calendar.Reading
 		Links   int
@@ -160,7 +164,7 @@ func (e *Engine) rest(ctx context.Context) (time.Duration, error) {
 	}
 	next, now := e.Now().Add(e.Poll), e.Now()
 	for _, s := range sources {
-		if s.NextAt.Before(next) {
+		if e.connected(s.Source) && s.NextAt.Before(next) {
 			next = s.NextAt
 		}
 	}
@@ -223,14 +227,10 @@ func (e *Engine) pullDue(ctx context.Context, now time.Time) error {
 	if err != nil {
 		return fmt.Errorf("read the sources: %w", err)
 	}
-	byName := map[string]Connection{}
-	for _, c := range e.Connections {
-		byName[c.String()] = c
-	}
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(e.Parallel)
 	for _, s := range sources {
-		c, connected := byName[s.Driver+":"+s.Account]
+		c, connected := e.connections[s.Driver+":"+s.Account]
 		if !connected || !e.due(s, now) {
 			continue
 		}
@@ -238,4 +238,11 @@ func (e *Engine) pullDue(ctx context.Context, now time.Time) error {
 		g.Go(func() error { return e.pull(ctx, c, s) })
 	}
 	return g.Wait()
+}
+
+// connected reports whether the source's connection is still configured. What an operator has taken
+// out does not count any more; its copies stay, for the case that it comes back.
+func (e *Engine) connected(s calendar.Source) bool {
+	_, ok := e.connections[s.Driver+":"+s.Account]
+	return ok
 }

@@ -197,6 +197,7 @@ type daemon struct {
 	now    time.Time
 	crash  func() bool
 	logs   bytes.Buffer
+	gone   bool // the connection is not configured any more
 }
 
 func newDaemon(t *testing.T, users ...string) *daemon {
@@ -255,8 +256,12 @@ func (d *daemon) session(f func(*engine.Engine, *store.Store) error) error {
 	if d.crash != nil {
 		s = crashing{st, d.crash}
 	}
+	connections := []engine.Connection{{Driver: "google", Account: "acme.com", Connector: d.tn}}
+	if d.gone {
+		connections[0].Account = "other.example"
+	}
 	e, err := engine.New(engine.Config{
-		Store: s, Connections: []engine.Connection{{Driver: "google", Account: "acme.com", Connector: d.tn}},
+		Store: s, Connections: connections,
 		Rules: engine.Rules{Policy: d.policy, Directory: eligibility.NewDirectory(d.policy.Directory.Members)},
 		Sinks: []schedule.Sink{d.sink}, Past: 24 * time.Hour, Future: 10 * 24 * time.Hour, Poll: time.Minute, Parallel: 1, // one at a time, so that a seed is a history
 		Now: func() time.Time { return d.now }, Log: slog.New(slog.NewTextHandler(&d.logs, &slog.HandlerOptions{Level: slog.LevelDebug})),
@@ -388,6 +393,25 @@ func TestRefusedDeletesNothing(t *testing.T) {
 			t.Fatal(err)
 		}
 		d.check(fmt.Sprintf("after %v", refusal))
+	}
+}
+
+// TestConnectionTakenOut: what an operator takes out of the configuration is not recorded any more, and
+// is again when it comes back.
+func TestConnectionTakenOut(t *testing.T) {
+	d := newDaemon(t, "ana@acme.com")
+	d.tn.log("ana@acme.com").put(call("u1", "91234567890", 100, "joe@globex.com"))
+	for _, step := range []struct {
+		gone bool
+		want int
+	}{{false, 1}, {true, 0}, {false, 1}} {
+		d.gone = step.gone
+		if err := d.passes(1); err != nil {
+			t.Fatal(err)
+		}
+		if live := d.sink.live(d.now); len(live) != step.want {
+			t.Errorf("taken out %v: recorded %v", step.gone, live)
+		}
 	}
 }
 

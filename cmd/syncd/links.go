@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"strings"
 
@@ -70,6 +71,10 @@ func (c *linksCommand) Run(s streams) error {
 
 // plainJSON says what is wrong with a line without the package's own words.
 func plainJSON(err error) error {
+	var wrong *json.UnmarshalTypeError
+	if errors.As(err, &wrong) {
+		return fmt.Errorf("%q cannot be a %s", wrong.Field, wrong.Value)
+	}
 	if errors.Is(err, io.ErrUnexpectedEOF) || strings.Contains(err.Error(), "unexpected end") {
 		return errors.New("the JSON object is torn off")
 	}
