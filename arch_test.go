@@ -168,3 +168,35 @@ func TestFileSizes(t *testing.T) {
 		}
 	})
 }
+
+// never lists what must not stand in the code of a package, with the reason.
+var never = []struct{ packages, text, why string }{
+	{"linkparse calendar eligibility schedule store engine", `"net/http"`, "no network but at the edge, and none inside a transaction"},
+	{"linkparse calendar eligibility schedule store", `"net"`, "no network but at the edge, and none inside a transaction"},
+	{"linkparse calendar eligibility schedule store connectors", "time.Now(", "time enters at the edge, and is fixed for a step"},
+	{"linkparse calendar eligibility schedule store connectors", "time.Sleep(", "the engine alone waits"},
+	{"linkparse calendar eligibility schedule connectors", "go func(", "the engine alone starts anything"},
+	{"linkparse calendar eligibility schedule connectors", "os.Getenv(", "the world comes in by arguments"},
+	{"linkparse calendar eligibility schedule store connectors engine serve deliver config", "func init(", "explicit lists"},
+}
+
+func TestNever(t *testing.T) {
+	imports(t, func(pkg, file, imported string) {
+		if imported != "" {
+			return
+		}
+		top, _, _ := strings.Cut(pkg, "/")
+		for _, n := range never {
+			if !strings.Contains(" "+n.packages+" ", " "+top+" ") || pkg == "connectors/conntest" {
+				continue
+			}
+			b, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if strings.Contains(string(b), n.text) {
+				t.Errorf("%s has %s: %s", file, n.text, n.why)
+			}
+		}
+	})
+}
