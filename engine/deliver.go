@@ -9,7 +9,7 @@ import (
 
 // deliverAll empties the outbox into the sinks, in its order. Behind a revision that could not be
 // delivered, everything waits that has to do with it: later revisions of its schedule, the rest of the
-// plan that it is part of, and whatever names one of its meetings. A recorder that misses a cancellation
+// plan that it is part of, and whatever has to do with one of its meetings. A recorder that misses a cancellation
 // must not be given the same meeting under another schedule.
 func (e *Engine) deliverAll(ctx context.Context) error {
 	w := waiting{schedules: map[string]bool{}, plans: map[int64]bool{}, meetings: map[calendar.Key]bool{}}
@@ -52,13 +52,13 @@ type waiting struct {
 
 func (w waiting) add(d Delivery) {
 	w.schedules[d.Schedule.ID], w.plans[d.Plan] = true, true
-	for _, k := range d.Schedule.Meetings {
+	for _, k := range d.Meetings {
 		w.meetings[k] = true
 	}
 }
 
 func (w waiting) has(d Delivery) bool {
-	for _, k := range d.Schedule.Meetings {
+	for _, k := range d.Meetings {
 		if w.meetings[k] {
 			return true
 		}

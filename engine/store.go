@@ -100,8 +100,11 @@ func (d Decision) Planned() eligibility.Decision {
 
 // A Delivery is a schedule on its way to the sinks.
 type Delivery struct {
-	Seq      int64
-	Plan     int64 // the same for all revisions that were planned in one step
+	Seq  int64
+	Plan int64 // the same for all revisions that were planned in one step
+	// Meetings are all that the schedule has ever named: a recorder that missed revisions may still think
+	// of any of them.
+	Meetings []calendar.Key
 	Attempts int
 	Schedule schedule.Schedule
 }

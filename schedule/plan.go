@@ -11,8 +11,8 @@ import (
 	"example.com/syncd/eligibility"
 )
 
-// Plan returns the revisions that bring the schedules prev in line with the decisions: cancelled ones,
-// then changed ones, then new ones, each ordered by id. It does not depend on the order of its arguments.
+// Plan returns the revisions that bring the schedules prev in line with the decisions, in the
+// order in which they are to be followed. It does not depend on the order of its arguments.
 //
 // prev and decisions must be complete for what they touch: every schedule of a meeting that is decided
 // here, every decision of a meeting that such a schedule names, and every decision with the same call.
@@ -31,15 +31,39 @@ func Plan(prev []Schedule, decisions []eligibility.Decision, now time.Time) []Sc
 			out = append(out, s)
 		}
 	}
-	slices.SortFunc(out, func(a, b Schedule) int {
+	return inOrder(out, p.byID)
+}
+
+// urgency orders the revisions of one plan.
+var urgency = map[State]int{Cancelled: 0, Updated: 1, Scheduled: 2}
+
+// inOrder puts revisions in an order in which a schedule lets go of a meeting before another one takes
+// it up: who follows the plan line by line never has a meeting twice. Where two schedules swap meetings
+// there is no such order, and the first goes first.
+func inOrder(revisions []Schedule, prev map[string]Schedule) []Schedule {
+	slices.SortFunc(revisions, func(a, b Schedule) int {
 		return cmp.Or(cmp.Compare(urgency[a.State], urgency[b.State]), cmp.Compare(a.ID, b.ID))
 	})
+	var out []Schedule
+	for left := revisions; len(left) > 0; {
+		i := max(0, slices.IndexFunc(left, func(s Schedule) bool { return !takesFrom(s, left, prev) }))
+		out = append(out, left[i])
+		left = slices.Delete(left, i, i+1)
+	}
 	return out
 }
 
-// urgency orders the revisions of one plan: who follows it line by line lets go of a meeting before
-// another schedule takes it up, and never has two.
-var urgency = map[State]int{Cancelled: 0, Updated: 1, Scheduled: 2}
+// takesFrom reports whether s takes up a meeting that another of the schedules to be revised still names.
+func takesFrom(s Schedule, others []Schedule, prev map[string]Schedule) bool {
+	if s.State == Cancelled {
+		return false
+	}
+	return slices.ContainsFunc(others, func(o Schedule) bool {
+		return o.ID != s.ID && slices.ContainsFunc(prev[o.ID].Meetings, func(k calendar.Key) bool {
+			return slices.Contains(s.Meetings, k) && prev[o.ID].State != Cancelled
+		})
+	})
+}
 
 type plan struct {
 	now    time.Time

@@ -184,7 +184,19 @@ func (t table) clone() table {
 
 func checkRevisions(t *rapid.T, before table, changes []Schedule) {
 	seen := map[string]bool{}
-	for _, s := range changes {
+	for i, s := range changes {
+		for _, later := range changes[i+1:] {
+			if s.State == Cancelled || before[later.ID].State == Cancelled {
+				continue
+			}
+			for _, k := range before[later.ID].Meetings {
+				// Where two swap meetings there is no order; the second one takes from the first as well.
+				swap := slices.ContainsFunc(later.Meetings, func(m calendar.Key) bool { return slices.Contains(before[s.ID].Meetings, m) })
+				if slices.Contains(s.Meetings, k) && !swap {
+					t.Fatalf("%s takes up %s before %s lets go of it", s.ID, k, later.ID)
+				}
+			}
+		}
 		if seen[s.ID] {
 			t.Fatalf("%s changes twice in one plan", s.ID)
 		}

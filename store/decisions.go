@@ -251,7 +251,8 @@ func (t *tx) PutSchedule(s schedule.Schedule, now time.Time) error {
 
 // Outbox is what is still to be delivered.
 func (s *Store) Outbox(ctx context.Context, n int) ([]engine.Delivery, error) {
-	rows, err := db.New(s.sql).Outbox(ctx, int32(n))
+	q := db.New(s.sql)
+	rows, err := q.Outbox(ctx, int32(n))
 	if err != nil {
 		return nil, err
 	}
@@ -261,7 +262,14 @@ func (s *Store) Outbox(ctx context.Context, n int) ([]engine.Delivery, error) {
 		if err != nil {
 			return nil, err
 		}
+		named, err := q.MeetingsOfSchedule(ctx, r.Schedule)
+		if err != nil {
+			return nil, fmt.Errorf("read the meetings of schedule %s: %w", r.Schedule, err)
+		}
 		deliveries[i] = engine.Delivery{Seq: r.Seq, Plan: r.Plan, Attempts: int(r.Attempts), Schedule: sch}
+		for _, k := range named {
+			deliveries[i].Meetings = append(deliveries[i].Meetings, calendar.Key(k))
+		}
 	}
 	return deliveries, nil
 }
