@@ -2,6 +2,7 @@ package outlook
 
 import (
 	"flag"
+	"fmt"
 	"io/fs"
 	"log/slog"
 	"net/http"
@@ -177,5 +178,49 @@ func TestValidate(t *testing.T) {
 	}
 	if _, err := (&Config{Tenant: "t", Cloud: "global"}).Open(connectors.Env{}); err == nil || !strings.Contains(err.Error(), "client_secret_file") {
 		t.Errorf("without a secret: %v", err)
+	}
+}
+
+// TestShiftingPages: an event that goes while a listing is read moves another one from a page to come to
+// a page that was read. That one must not be taken for gone.
+func TestShiftingPages(t *testing.T) {
+	h := harness{tenant()}
+	meeting := func(i int) conntest.Meeting {
+		return conntest.Meeting{
+			UID: fmt.Sprintf("m%d@example.com", i), Title: "Meeting",
+			Start: calendar.At(conntest.Now.Add(time.Duration(i+1) * time.Hour)), Length: time.Hour,
+		}
+	}
+	for i := range 6 {
+		h.Put(meeting(i))
+	}
+	l, conn := conntest.NewLedger(), h.Connector(t) // four events a page
+	pulls := func(each func(connectors.Page)) {
+		for more := true; more; {
+			p, err := conn.Pull(t.Context(), h.Source(), l.Cursor, conntest.Horizon)
+			if err != nil {
+				t.Fatal(err)
+			}
+			l.Apply(p)
+			each(p)
+			more = p.More
+		}
+	}
+	pulls(func(connectors.Page) {})
+	changed := meeting(5)
+	changed.Title = "Renamed"
+	h.Put(changed)
+	deleted := false
+	pulls(func(p connectors.Page) {
+		if p.First && !deleted {
+			h.Delete(meeting(0).UID)
+			deleted = true
+		}
+		if _, there := l.Copies[calendar.Ref(id(meeting(4).UID))]; !there {
+			t.Error("an event that nobody touched is gone")
+		}
+	})
+	if len(l.Copies) != 5 || !deleted {
+		t.Errorf("%d copies in the end, want 5", len(l.Copies))
 	}
 }

@@ -25,6 +25,10 @@ type cursor struct {
 	Delta   string    `json:"delta,omitempty"` // behind a walk: where to ask what has changed since
 	// Changed says that the walk has seen a change, so that a listing must follow.
 	Changed bool `json:"changed,omitempty"`
+	// Unswept says that a listing of several pages has ended and has not been confirmed: its pages are of
+	// different moments, and something may have moved from one that was still to come to one that was
+	// read already. Only if nothing has changed meanwhile is what it did not list gone.
+	Unswept bool `json:"unswept,omitempty"`
 	// Pages and Seen guard against a walk that never ends: how many pages it has had, and the ids of
 	// the last one whose number is a power of two. Whatever goes round in a circle comes by it again.
 	Pages int    `json:"pages,omitempty"`
@@ -84,7 +88,7 @@ func (c *connector) Pull(ctx context.Context, src calendar.SourceID, cur connect
 		return c.list(ctx, g, user, at)
 	}
 	if at.State == idle {
-		at = cursor{From: at.From, To: at.To, State: walk, Link: at.Delta}
+		at = cursor{From: at.From, To: at.To, State: walk, Link: at.Delta, Unswept: at.Unswept}
 	}
 	return c.follow(ctx, g, user, at)
 }
@@ -115,7 +119,11 @@ func (c *connector) follow(ctx context.Context, g *graph.Client, user string, at
 		return connectors.Page{}, fmt.Errorf("outlook: the delta of %s has neither a next page nor an end", user)
 	}
 	cur, err := next.encode()
-	return connectors.Page{Next: cur, More: next.State != idle}, err
+	out := connectors.Page{Next: cur, More: next.State != idle}
+	if next.State == idle && at.Unswept {
+		out.Full, out.Last, out.Listed = true, true, calendar.Window{Start: at.From, End: at.To}
+	}
+	return out, err
 }
 
 // blame is err, and of a link that the service calls a bad request, that a full reading must follow: the
@@ -157,11 +165,13 @@ func (c *connector) list(ctx context.Context, g *graph.Client, user string, at c
 	if got.NextLink != "" {
 		at.Link, p.More = got.NextLink, true
 	} else {
-		// Pages are of different moments: behind several, ask again at once. Behind a walk that was given
-		// up there is nothing to ask, and a new one would be as endless: the next poll is soon enough.
-		p.More = at.Link != "" && at.Delta != ""
+		// Behind a walk that was given up there is nothing to ask, and a new one would be as endless.
+		at.Unswept = at.Link != "" && at.Delta != ""
 		at.Link, at.State = "", idle
-		p.Last, p.Listed = true, calendar.Window{Start: at.From, End: at.To}
+		p.More, p.Last = at.Unswept, !at.Unswept
+		if p.Last {
+			p.Listed = calendar.Window{Start: at.From, End: at.To}
+		}
 	}
 	p.Next, err = at.encode()
 	return p, err
