@@ -73,7 +73,10 @@ type Engine struct {
 
 // New makes an engine. It does nothing by itself.
 func New(c Config) (*Engine, error) {
-	e := &Engine{Config: c, reading: c.Rules.Policy.Reading(), rosterAt: map[string]time.Time{}, rosterErr: map[string]string{}, pulled: map[calendar.SourceID]bool{}, connections: map[string]Connection{}}
+	e := &Engine{
+		Config: c, reading: c.Rules.Policy.Reading(), connections: map[string]Connection{},
+		pulled: map[calendar.SourceID]bool{}, rosterAt: map[string]time.Time{}, rosterErr: map[string]string{},
+	}
 	for _, conn := range c.Connections {
 		e.connections[conn.String()] = conn
 	}
@@ -197,7 +200,9 @@ func (e *Engine) list(ctx context.Context, c Connection, now time.Time) error {
 	if listed && now.Sub(last) < rosterEvery && (!failed || now.Sub(last) < e.Poll) {
 		return nil
 	}
-	sources, err := c.Connector.Sources(ctx, nil)
+	limited, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	sources, err := c.Connector.Sources(limited, nil)
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}

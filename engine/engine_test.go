@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"slices"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -451,6 +452,46 @@ func TestReadingChangeListsAnew(t *testing.T) {
 }
 
 var histories = flag.Int("histories", 30, "random histories to run")
+
+// hanging is a provider that never answers.
+type hanging struct{ connectors.Connector }
+
+func (hanging) Pull(ctx context.Context, _ calendar.SourceID, _ connectors.Cursor, _ calendar.Window) (connectors.Page, error) {
+	<-ctx.Done()
+	return connectors.Page{}, ctx.Err()
+}
+
+// TestHangingProvider: one that never answers costs its own calendars a while, and the pass goes on.
+func TestHangingProvider(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDaemon(t, "ana@acme.com")
+		other := newTenant("ana@acme.com")
+		other.log("ana@acme.com").source.ID = "google:slow/ana@acme.com"
+		other.log("ana@acme.com").source.Account = "slow"
+		d.tn.log("ana@acme.com").put(call("u1", "91234567890", 48, "joe@globex.com"))
+		err := d.session(func(e *engine.Engine, st *store.Store) error {
+			e.Connections = append(e.Connections, engine.Connection{Driver: "google", Account: "slow", Connector: hanging{other}})
+			e, err := engine.New(e.Config)
+			if err != nil {
+				return err
+			}
+			if err := e.Pass(t.Context()); err != nil {
+				return err
+			}
+			sources, err := st.Sources(t.Context())
+			for _, s := range sources {
+				if hangs := s.Account == "slow"; hangs != (s.Failures == 1) || s.Refused {
+					t.Errorf("%s: %+v", s.ID, s.PullReport)
+				}
+			}
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		d.check("beside a provider that hangs")
+	})
+}
 
 // TestHistories runs random histories of edits, crashes, faults and a sink that fails, and demands
 // that the recorder ends up with what Decide says of the truth, and that it never has a call twice.

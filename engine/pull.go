@@ -14,6 +14,9 @@ import (
 // maxPages bounds one catch-up: a provider whose pages never end is left for later.
 const maxPages = 2000
 
+// patience is how long one page may take. A provider that hangs must not hold up the others for ever.
+const patience = 2 * time.Minute
+
 // How long a source rests that could not be read.
 const (
 	maxBackoff   = time.Hour
@@ -61,7 +64,7 @@ func (e *Engine) catchUp(ctx context.Context, c connectors.Connector, s SourceSt
 		if cur == "" {
 			reading = e.fingerprint
 		}
-		p, err := c.Pull(ctx, s.ID, cur, horizon)
+		p, err := pullPage(ctx, c, s.ID, cur, horizon)
 		if errors.Is(err, connectors.ErrCursor) && !restarted && cur != "" {
 			cur, restarted = "", true
 			continue
@@ -84,6 +87,12 @@ func (e *Engine) catchUp(ctx context.Context, c connectors.Connector, s SourceSt
 		saved, cur = p.Next, p.Next
 	}
 	return false, fmt.Errorf("%d pages and no end; going on from there later", maxPages)
+}
+
+func pullPage(ctx context.Context, c connectors.Connector, src calendar.SourceID, cur connectors.Cursor, horizon calendar.Window) (connectors.Page, error) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	return c.Pull(ctx, src, cur, horizon)
 }
 
 // Horizon is the window that matters at now, in whole days so that a day's requests are alike.
