@@ -21,7 +21,6 @@ import (
 	"example.com/syncd/calendar"
 	"example.com/syncd/connectors"
 	"example.com/syncd/connectors/conntest"
-	"example.com/syncd/connectors/replay"
 )
 
 var update = flag.Bool("update", false, "write the .want.json files anew")
@@ -92,25 +91,6 @@ func (l *logged) Handle(_ context.Context, r slog.Record) error {
 	})
 	l.lines = append(l.lines, line)
 	return nil
-}
-
-// TestFixtures: nothing in the mails is anybody's.
-func TestFixtures(t *testing.T) {
-	for _, pattern := range []string{"testdata/mail/*", "testdata/mime/*", "../../configs/demo/mail/*.eml", "../../internal/ics/testdata/*.ics"} {
-		files, err := filepath.Glob(pattern)
-		if err != nil || len(files) == 0 {
-			t.Fatal(pattern, len(files), err)
-		}
-		for _, name := range files {
-			raw, err := os.ReadFile(name)
-			if err != nil {
-				t.Fatal(err)
-			}
-			for _, leak := range replay.Leaks(name, raw) {
-				t.Error(leak)
-			}
-		}
-	}
 }
 
 // TestDemo: what the demo's mails are there to show.
