@@ -32,6 +32,7 @@ var may = map[string]struct {
 	"engine":             {"calendar linkparse connectors eligibility schedule", "x", "knows the store by its interface alone"},
 	"store":              {"calendar connectors eligibility engine schedule store/db", "*", "keeps the nouns"},
 	"store/db":           {"", "", "generated"},
+	"resolver":           {"internal", "x", "the one part that follows links"},
 	"deliver":            {"schedule", "*", "sinks know schedules"},
 	"serve":              {"calendar eligibility engine schedule", "*", "shows what the engine's read side has"},
 	"config":             {"connectors eligibility", "*", "files to structs"},

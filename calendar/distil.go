@@ -2,6 +2,7 @@ package calendar
 
 import (
 	"cmp"
+	"context"
 	"slices"
 	"strings"
 
@@ -22,14 +23,30 @@ func (e Event) Found(o linkparse.Options) linkparse.Found {
 	if e.Links != nil {
 		return *e.Links
 	}
+	return linkparse.Find(o, e.fields()...)
+}
+
+// Resolve is e with the links that its fields hold, those that stay wrapped followed by r if there are no
+// others. Nothing is followed for an event of which nothing is kept. The error says what r could not do;
+// the event is as good as without r.
+func (e Event) Resolve(ctx context.Context, read Reading, r linkparse.Resolver) (Event, error) {
+	if e.Links != nil || read.DropPrivate && e.Private() {
+		return e, nil
+	}
+	found, err := linkparse.Follow(ctx, read.Links, r, e.fields()...)
+	e.Links = &found
+	return e, err
+}
+
+// fields are the places in which links may stand, the best first.
+func (e Event) fields() []linkparse.Field {
 	fields := make([]linkparse.Field, 0, len(e.Conference)+2)
 	for _, c := range e.Conference {
 		fields = append(fields, linkparse.Field{Where: "conference", Kind: linkparse.URL, Text: c.URL})
 	}
-	fields = append(fields,
+	return append(fields,
 		linkparse.Field{Where: "location", Kind: linkparse.Text, Text: e.Location},
 		linkparse.Field{Where: "description", Kind: linkparse.Auto, Text: e.Description})
-	return linkparse.Find(o, fields...)
 }
 
 // Distil is e as it may be stored: the links in place of location, description and the text of

@@ -35,8 +35,10 @@ type Config struct {
 	Horizon    Horizon             `yaml:"horizon"`
 	Poll       Duration            `yaml:"poll"`  // how long a quiet calendar rests, 1s to 1d (1m)
 	Clock      time.Time           `yaml:"clock"` // when the daemon's clock starts, for recorded tenants; zero: the real time
-	Deliver    Deliver             `yaml:"deliver"`
-	Serve      Serve               `yaml:"serve"`
+	// ResolveLinks has gateways asked where the links lead that can't be decoded offline.
+	ResolveLinks bool    `yaml:"resolve_links"`
+	Deliver      Deliver `yaml:"deliver"`
+	Serve        Serve   `yaml:"serve"`
 
 	Connections []Connection `yaml:"-"` // in the file's order, at least one
 }

@@ -186,7 +186,7 @@ func TestLoadErrors(t *testing.T) {
 		{"clock", conn + "clock: noon\n", `syncd.yaml:2: clock must be a time such as 2026-11-23T08:00:00Z, not "noon"`},
 		{"no policy", conn + "policy: nowhere.yaml\n", "syncd.yaml:2: policy: nowhere.yaml: no such file (write one, or start from configs/policy.yaml)"},
 		{"an import without a driver", conn + "policy: imports.yaml\n", `imports.yaml:3: import.gogle: unknown driver (did you mean "google"? ` + drivers + ")"},
-		{"computed fields are no keys", conn + "path: x\n", `syncd.yaml:2: unknown key "path" (known here: store, policy, signals, horizon, poll, clock, deliver, serve, connections)`},
+		{"computed fields are no keys", conn + "path: x\n", `syncd.yaml:2: unknown key "path" (known here: store, policy, signals, horizon, poll, clock, resolve_links, deliver, serve, connections)`},
 		{"all at once, the policy's after", "stor: x.db\npolicy: bad.yaml\npoll: often\nconnections:\n  - name: acme\n    gogle: {domain: acme.com}\n",
 			"syncd.yaml:1: unknown key \"stor\" (did you mean \"store\"?)\n" +
 				"syncd.yaml:3: poll must be a duration such as 90s, 30m, 12h or 28d, not \"often\"\n" +

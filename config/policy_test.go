@@ -11,6 +11,7 @@ import (
 	"go.yaml.in/yaml/v4"
 
 	"example.com/syncd/eligibility"
+	"example.com/syncd/linkparse"
 )
 
 // TestExamplePolicy: the example says what its comments say, and every key of the policy is in it.
@@ -109,7 +110,7 @@ func full() *eligibility.Policy {
 		Import:    map[string]eligibility.Import{"google": {PrimaryOnly: &yes, LeadTime: &lead}},
 		Providers: map[string]eligibility.Provider{"zoom": {}},
 		Exclude:   eligibility.Exclude{Private: &yes},
-		Consent:   eligibility.ConsentPolicy{Profiles: map[string]eligibility.ConsentProfile{"default": {Links: map[string]string{"zoom": eligibility.ConsentStatic}}}},
+		Consent:   eligibility.ConsentPolicy{Profiles: map[string]eligibility.ConsentProfile{"default": {Links: map[string]string{"zoom": linkparse.Static}}}},
 		Directory: eligibility.Members{Members: []eligibility.Member{{Zoom: &eligibility.ZoomUser{}}}},
 	}
 }

@@ -3,39 +3,19 @@ package eligibility
 import (
 	"cmp"
 	"fmt"
-	"net/url"
 	"slices"
 	"strings"
 
 	"example.com/syncd/linkparse"
 )
 
-// A consentLink is a consent-enabled link, taken apart: https://HOST/COMPANY/USER[/MEETING]?provider=P.
-type consentLink struct {
-	linkparse.Link
-	company  string
-	kind     string // ConsentStatic without a MEETING segment, else ConsentDynamic
-	provider string // "" if the link does not say
-}
-
-// parseConsent takes a link apart and reports whether it is a consent link of a host of the policy.
-func (f *facts) parseConsent(l linkparse.Link) (consentLink, bool) {
-	if l.Provider != linkparse.Consent {
-		return consentLink{}, false
+// consentPage is what a link says if it is a consent-enabled one, of a host of the policy.
+func (f *facts) consentPage(l linkparse.Link) (*linkparse.ConsentPage, bool) {
+	if l.Page == nil {
+		return nil, false
 	}
-	u, err := url.Parse(l.URL)
-	if err != nil || !hostListed(u.Hostname(), f.policy.Consent.LinkHosts) {
-		return consentLink{}, false
-	}
-	segments := strings.Split(strings.Trim(u.Path, "/"), "/")
-	c := consentLink{Link: l, company: segments[0], kind: ConsentStatic, provider: fold(u.Query().Get("provider"))}
-	if len(segments) > 2 {
-		c.kind = ConsentDynamic
-	}
-	if _, known := captureMethods[c.provider]; !known {
-		c.provider = ""
-	}
-	return c, true
+	host, _, _ := strings.Cut(strings.TrimPrefix(l.URL, "https://"), "/")
+	return l.Page, hostListed(host, f.policy.Consent.LinkHosts)
 }
 
 func hostListed(host string, hosts []string) bool {
@@ -50,8 +30,8 @@ func hostListed(host string, hosts []string) bool {
 // findConsent takes the first consent link of the copies that count, and the owner's profile.
 func (f *facts) findConsent() {
 	for _, l := range f.links {
-		if c, ok := f.parseConsent(l); ok {
-			f.consent = &c
+		if page, ok := f.consentPage(l); ok {
+			f.consent, f.consentURL = page, l.URL
 			break
 		}
 	}
@@ -95,9 +75,9 @@ func checkConsentLinkType(f *facts) (Status, string) {
 	if s, why, ok := f.needsConsent(true); !ok {
 		return s, why
 	}
-	want := f.profile.Links[cmp.Or(f.consent.provider, f.provider)]
-	if want != "" && want != f.consent.kind {
-		return Fail, "the consent link is " + f.consent.kind + ", and the profile of " + f.owner.Email + " wants a " + want + " one"
+	want := f.profile.Links[cmp.Or(f.consent.Provider, f.provider)]
+	if want != "" && want != f.consent.Type {
+		return Fail, "the consent link is " + f.consent.Type + ", and the profile of " + f.owner.Email + " wants a " + want + " one"
 	}
 	return Pass, ""
 }
@@ -109,7 +89,7 @@ func checkConsentBypass(f *facts) (Status, string) {
 	}
 	for _, c := range f.all {
 		for _, l := range c.found.Links {
-			if l.URL != f.consent.URL {
+			if l.URL != f.consentURL {
 				return Fail, "a " + l.Provider + " link stands beside the consent link, in the " + cmp.Or(l.Where, "text") + " on the calendar " + c.Source.Calendar
 			}
 		}
@@ -123,9 +103,9 @@ func checkConsentCompany(f *facts) (Status, string) {
 	}
 	switch company := cmp.Or(f.policy.Consent.Company, f.policy.Company.Name); {
 	case company == "":
-		return Fail, fmt.Sprintf("the consent link is of the company %q, and the policy does not say what this company's name in links is", f.consent.company)
-	case fold(f.consent.company) != fold(company):
-		return Fail, fmt.Sprintf("the consent link is of the company %q, not of %q", f.consent.company, company)
+		return Fail, fmt.Sprintf("the consent link is of the company %q, and the policy does not say what this company's name in links is", f.consent.Company)
+	case fold(f.consent.Company) != fold(company):
+		return Fail, fmt.Sprintf("the consent link is of the company %q, not of %q", f.consent.Company, company)
 	}
 	return Pass, ""
 }

@@ -34,15 +34,16 @@ type facts struct {
 	// behalf are the recordable members, best first: the host, then by answer, then by address.
 	behalf []*Member
 
-	links    []linkparse.Link // of the copies that count, the meeting's first
-	opaque   []linkparse.Opaque
-	link     *linkparse.Link // the meeting's; nil if there is none of a recordable provider
-	provider string          // behind the link; "" if there is no link or it does not say
-	consent  *consentLink    // nil if there is none
-	profile  ConsentProfile  // of the owner
-	owns     string          // the address of the provider's user that owns the meeting, where known
-	methods  methods
-	word     *Signal // the newest skip or record
+	links      []linkparse.Link // of the copies that count, the meeting's first
+	opaque     []linkparse.Opaque
+	link       *linkparse.Link        // the meeting's; nil if there is none of a recordable provider
+	provider   string                 // behind the link; "" if there is no link or it does not say
+	consent    *linkparse.ConsentPage // nil if there is none
+	consentURL string
+	profile    ConsentProfile // of the owner
+	owns       string         // the address of the provider's user that owns the meeting, where known
+	methods    methods
+	word       *Signal // the newest skip or record
 }
 
 // A readCopy is a copy and the links that stand in it: texts are read once.
@@ -119,20 +120,18 @@ func (f *facts) same(a, b string) bool {
 	return m != nil && m == f.directory.find(b)
 }
 
-// places are the fields of an event in the order in which their links count.
-var places = []string{"conference", "location", "description"}
+// places are the fields of an event in the order in which their links count; "" is any other.
+var places = []string{"conference", "location", "description", ""}
 
 // findLinks puts the links of all copies in order: by place, and within one the lead copy's first.
 func (f *facts) findLinks() {
-	at := make([][]int, len(f.copies))
-	for i, c := range f.copies {
-		at[i] = firstPlaces(c.found.Links)
+	for _, c := range f.copies {
 		f.opaque = append(f.opaque, c.found.Opaque...)
 	}
-	for place := range places {
-		for i, c := range f.copies {
-			for j, l := range c.found.Links {
-				if at[i][j] == place {
+	for _, place := range places {
+		for _, c := range f.copies {
+			for _, l := range c.found.Links {
+				if l.Where == place || place == "" && !slices.Contains(places, l.Where) {
 					f.links = append(f.links, l)
 				}
 			}
@@ -149,28 +148,13 @@ func (f *facts) findLinks() {
 	}
 }
 
-// firstPlaces are the places where the links of one copy stand first. A link says where its best
-// variant stands, which may be further on: the structured field without the passcode, the text with
-// it. But links are listed by where they stand first, so none stands behind one that follows it.
-func firstPlaces(links []linkparse.Link) []int {
-	at, last := make([]int, len(links)), len(places)-1
-	for i := len(links) - 1; i >= 0; i-- {
-		if p := slices.Index(places, links[i].Where); p >= 0 {
-			last = min(last, p)
-		}
-		at[i] = last
-	}
-	return at
-}
-
 // recordableProvider is the provider behind l, and whether l can be recorded at all.
 func (f *facts) recordableProvider(l linkparse.Link) (string, bool) {
-	if l.Provider == linkparse.Consent {
-		c, ok := f.parseConsent(l)
-		return c.provider, ok
+	if page, ok := f.consentPage(l); ok {
+		return page.Provider, true
 	}
 	_, ok := captureMethods[l.Provider]
-	return l.Provider, ok
+	return l.Provider, ok && l.URL != ""
 }
 
 // callOwner is the user that owns the call: from the invite's structured data, or the member whose

@@ -84,16 +84,10 @@ type ConsentPolicy struct {
 	Profiles  map[string]ConsentProfile `json:"profiles" yaml:"profiles"`
 }
 
-// Types of consent links.
-const (
-	ConsentStatic  = "static"
-	ConsentDynamic = "dynamic"
-)
-
 // A ConsentProfile says what a member's meetings need.
 type ConsentProfile struct {
 	Enforce bool              `json:"enforce" yaml:"enforce"`
-	Links   map[string]string `json:"links" yaml:"links"` // provider → static | dynamic
+	Links   map[string]string `json:"links" yaml:"links"` // provider → linkparse.Static | linkparse.Dynamic
 }
 
 // Members is the directory as the policy holds it.

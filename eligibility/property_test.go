@@ -51,7 +51,7 @@ func drawPolicy(t *rapid.T) *Policy {
 			TitleKeywords: some(t, "keywords", "interview", "board meeting", "面接"), Private: one(t, "private", nil, new(true), new(false)),
 		},
 		Consent: ConsentPolicy{LinkHosts: some(t, "hosts", "join.acme.example"), Profiles: map[string]ConsentProfile{
-			"default": {Enforce: rapid.Bool().Draw(t, "enforce")}, "emea": {Enforce: true, Links: map[string]string{linkparse.Zoom: ConsentDynamic}}}},
+			"default": {Enforce: rapid.Bool().Draw(t, "enforce")}, "emea": {Enforce: true, Links: map[string]string{linkparse.Zoom: linkparse.Dynamic}}}},
 	}
 	for _, driver := range []string{"google", "outlook", coordinator} {
 		p.Import[driver] = Import{Enabled: rapid.Bool().Draw(t, driver), PrimaryOnly: one(t, "primary_only", nil, new(false))}

@@ -177,6 +177,8 @@ func checkConferenceLink(f *facts) (Status, string) {
 			detail += "; it leads to " + o.Domain
 		}
 		return Fail, detail
+	case len(f.links) > 0 && f.links[0].URL == "":
+		return Fail, "the number of a " + f.links[0].Provider + " meeting is printed in the " + f.links[0].Where + ", without a link"
 	case len(f.links) > 0:
 		return Fail, "the only conference link is of " + f.links[0].Provider + ", which is not supported"
 	}

@@ -109,6 +109,9 @@ func TestRules(t *testing.T) {
 			s.policy.Import = map[string]Import{"coordinator": {Enabled: true}}
 			s.copies = []calendar.Copy{copyOf("coordinator", "notes@acme.com")}
 		}, "lead_time: fail", "not known when", "import.coordinator.lead_time"},
+		{"a number in print", func(s *scene) {
+			s.first().Location, s.first().Description = "", "Microsoft Teams\nMeeting ID: 357 120 243 205 39\nPasscode: KqeBaLrz"
+		}, "conference_link: fail", "the number of a teams meeting is printed in the description, without a link", "providers, links"},
 		{"a task", func(s *scene) { s.first().Kind = "task" }, "timed: fail", "a task", ""},
 		{"an unknown kind is a meeting", func(s *scene) { s.first().Kind = "fromGmail" }, "timed: pass", "", ""},
 		{"no times", func(s *scene) { s.first().Start, s.first().End = calendar.When{}, calendar.When{} }, "timed: fail", "could not be read", ""},

@@ -133,7 +133,7 @@ func (v *validator) consent(p *Policy) {
 			if _, ok := captureMethods[provider]; !ok {
 				v.add(path, "%q is no provider", provider)
 			}
-			v.oneOf(path, links[provider], ConsentStatic, ConsentDynamic)
+			v.oneOf(path, links[provider], linkparse.Static, linkparse.Dynamic)
 		}
 	}
 }

@@ -21,12 +21,14 @@ import (
 	"example.com/syncd/schedule"
 )
 
-// Config is all that an Engine works with. Every field is required but Sinks.
+// Config is all that an Engine works with. Every field is required but Sinks and Resolver.
 type Config struct {
 	Store       Store
 	Connections []Connection
 	Rules       Rules
 	Sinks       []schedule.Sink // each schedule goes to all of them
+	// Resolver follows the links that can't be decoded offline. Nil: they stay wrapped.
+	Resolver linkparse.Resolver
 	// Past and Future are how far from now an event matters.
 	Past, Future time.Duration
 	// Poll is how long a calendar rests between two pulls, Parallel how many are pulled at a time.
@@ -81,9 +83,10 @@ func New(c Config) (*Engine, error) {
 		e.connections[conn.String()] = conn
 	}
 	b, err := json.Marshal(struct {
-		Reading calendar.Reading
-		Links   int
-	}{e.reading, linkparse.Version})
+		Reading  calendar.Reading
+		Links    int
+		Followed bool
+	}{e.reading, linkparse.Version, c.Resolver != nil})
 	if err != nil {
 		return nil, fmt.Errorf("fingerprint of the reading: %w", err)
 	}

@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -21,6 +22,7 @@ import (
 	"example.com/syncd/connectors"
 	"example.com/syncd/eligibility"
 	"example.com/syncd/engine"
+	"example.com/syncd/linkparse"
 	"example.com/syncd/schedule"
 	"example.com/syncd/store"
 )
@@ -203,6 +205,7 @@ type daemon struct {
 	crash  func() bool
 	logs   bytes.Buffer
 	gone   bool // the connection is not configured any more
+	follow linkparse.Resolver
 }
 
 func newDaemon(t *testing.T, users ...string) *daemon {
@@ -268,7 +271,7 @@ func (d *daemon) session(f func(*engine.Engine, *store.Store) error) error {
 	e, err := engine.New(engine.Config{
 		Store: s, Connections: connections,
 		Rules: engine.Rules{Policy: d.policy, Directory: eligibility.NewDirectory(d.policy.Directory.Members)},
-		Sinks: []schedule.Sink{d.sink}, Past: 24 * time.Hour, Future: 10 * 24 * time.Hour, Poll: time.Minute, Parallel: 1, // one at a time, so that a seed is a history
+		Sinks: []schedule.Sink{d.sink}, Past: 24 * time.Hour, Future: 10 * 24 * time.Hour, Poll: time.Minute, Resolver: d.follow, Parallel: 1, // one at a time, so that a seed is a history
 		Now: func() time.Time { return d.now }, Log: slog.New(slog.NewTextHandler(&d.logs, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	})
 	if err != nil {
@@ -448,6 +451,40 @@ func TestReadingChangeListsAnew(t *testing.T) {
 	d.policy.Consent.LinkHosts = []string{"join.acme.example"}
 	if got := links(); got != "consent " {
 		t.Errorf("the company's consent host came later, and the calendar did not change: found %q", got)
+	}
+}
+
+// follower knows where one wrapped link leads, and fails for all others.
+type follower struct{ link, target string }
+
+func (f follower) Resolve(_ context.Context, link string) (string, error) {
+	if link == f.link {
+		return f.target, nil
+	}
+	return "", errors.New("refused")
+}
+
+// TestWrappedLinks: a link that only its gateway can undo is followed if that is allowed, and what can't be
+// followed costs itself alone.
+func TestWrappedLinks(t *testing.T) {
+	d := newDaemon(t, "ana@acme.com")
+	for i, token := range []string{"one", "two"} {
+		e := call(fmt.Sprint("u", i), "91234567890", 48+float64(i), "joe@globex.com")
+		e.Location, e.Conference, e.Description = "https://protect-eu.mimecast.com/s/"+token, nil, ""
+		d.tn.log("ana@acme.com").put(e)
+	}
+	if err := d.passes(1); err != nil || len(d.sink.has) != 0 {
+		t.Fatalf("%v, %v", err, d.sink.has)
+	}
+	d.follow = follower{"https://protect-eu.mimecast.com/s/one", "https://acme.zoom.us/j/95550001111?pwd=a"}
+	if err := d.passes(1); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(map[calendar.Key]string{"u0": "95550001111"}, d.sink.live(d.now)); diff != "" {
+		t.Error(diff)
+	}
+	if log := d.logs.String(); !strings.Contains(log, "could not be followed") || strings.Contains(log, "/s/") {
+		t.Error(log)
 	}
 }
 

@@ -7,6 +7,8 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"example.com/syncd/calendar"
 	"example.com/syncd/connectors"
 )
@@ -72,9 +74,7 @@ func (e *Engine) catchUp(ctx context.Context, c connectors.Connector, s SourceSt
 		if err != nil {
 			return false, err
 		}
-		for i := range p.Events {
-			p.Events[i] = p.Events[i].Distil(e.reading)
-		}
+		e.read(ctx, s.ID, p.Events)
 		held, err := e.Store.Apply(ctx, s.ID, saved, reading, p, e.Now())
 		switch {
 		case errors.Is(err, ErrStale):
@@ -87,6 +87,32 @@ func (e *Engine) catchUp(ctx context.Context, c connectors.Connector, s SourceSt
 		saved, cur = p.Next, p.Next
 	}
 	return false, fmt.Errorf("%d pages and no end; going on from there later", maxPages)
+}
+
+// following is how many events' links are followed at a time.
+const following = 4
+
+// read puts links in place of what people wrote.
+func (e *Engine) read(ctx context.Context, source calendar.SourceID, events []calendar.Event) {
+	if e.Resolver != nil {
+		ctx, cancel := context.WithTimeout(ctx, patience)
+		defer cancel()
+		var g errgroup.Group
+		g.SetLimit(following)
+		for i := range events {
+			g.Go(func() error {
+				var err error
+				if events[i], err = events[i].Resolve(ctx, e.reading, e.Resolver); err != nil {
+					e.Log.Warn("a wrapped link could not be followed", "source", source, "event", events[i].Ref, "error", err)
+				}
+				return nil
+			})
+		}
+		g.Wait() // it has no errors
+	}
+	for i := range events {
+		events[i] = events[i].Distil(e.reading)
+	}
 }
 
 func pullPage(ctx context.Context, c connectors.Connector, src calendar.SourceID, cur connectors.Cursor, horizon calendar.Window) (connectors.Page, error) {

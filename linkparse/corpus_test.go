@@ -18,11 +18,6 @@ type linkCase struct {
 	Opaque                       []Opaque
 }
 
-// skippedLinks are cases that are not met, with the reason.
-var skippedLinks = map[string]string{
-	"p267": "a Teams meeting's number and typed passcode without any URL: a Link always has the URL that a recorder opens",
-}
-
 // unsaidOpaque is what cases without meetings have in wrapped links that can't be decoded, though they
 // do not say so.
 var unsaidOpaque = map[string][]Opaque{
@@ -92,9 +87,6 @@ func TestLinks(t *testing.T) {
 	}
 	for _, c := range cases {
 		t.Run(c.ID, func(t *testing.T) {
-			if reason := skippedLinks[c.ID]; reason != "" {
-				t.Skip(reason)
-			}
 			found := Find(Options{}, c.fields(t)...)
 			if len(c.Expect) == 0 {
 				for _, l := range found.Links {

@@ -16,6 +16,7 @@ type finder struct {
 	links   []candidate
 	pairs   [][2]string // keys of a Teams meeting's short and long link
 	opaque  []Opaque
+	wrapped []wrapped // the links that opaque is of
 	hints   []hint
 	steps   int // URLs cut so far: what the work amounts to
 }
@@ -27,6 +28,13 @@ type candidate struct {
 }
 
 func find(o Options, fields ...Field) *finder {
+	f := gather(o, fields)
+	f.recover()
+	return f
+}
+
+// gather reads the fields.
+func gather(o Options, fields []Field) *finder {
 	f := &finder{}
 	for _, host := range o.ConsentHosts {
 		f.consent = append(f.consent, strings.ToLower(host))
@@ -38,7 +46,6 @@ func find(o Options, fields ...Field) *finder {
 			f.field(field.Where, read(field))
 		}
 	}
-	f.recover()
 	return f
 }
 
@@ -81,7 +88,7 @@ func (f *finder) field(where string, d document) {
 		for len(anchors) > 0 && anchors[0].from <= at {
 			a := anchors[0]
 			anchors = anchors[1:]
-			f.report(current)
+			f.report(where, current)
 			current, until = f.resolve(f.webURL(a.href)), a.to
 			take(current, a.from, a.id, d.text[a.from:a.to])
 		}
@@ -101,11 +108,11 @@ func (f *finder) field(where string, d document) {
 		if shown && current.kind == isOpaque && r.kind == isMeeting {
 			current = result{} // the text is the original of what can't be decoded
 		}
-		f.report(r)
+		f.report(where, r)
 		take(r, at, "", d.text[:at])
 	}
 	toAnchor(len(d.text))
-	f.report(current)
+	f.report(where, current)
 	for _, quoted := range []bool{false, true} {
 		for _, c := range found {
 			if c.quoted == quoted {
@@ -124,13 +131,20 @@ func (f *finder) add(c candidate) {
 			f.links = append(f.links, c)
 		}
 	} else if c.secret && !f.links[i].secret {
+		c.link.Where = f.links[i].link.Where
 		f.links[i] = c
 	}
 }
 
 // report lists an opaque link once.
-func (f *finder) report(r result) {
-	if r.kind == isOpaque && len(f.opaque) < maxLinks && !slices.Contains(f.opaque, r.opaque) {
+func (f *finder) report(where string, r result) {
+	if r.kind != isOpaque {
+		return
+	}
+	if len(f.wrapped) < maxLinks {
+		f.wrapped = append(f.wrapped, wrapped{where, r})
+	}
+	if len(f.opaque) < maxLinks && !slices.Contains(f.opaque, r.opaque) {
 		f.opaque = append(f.opaque, r.opaque)
 	}
 }

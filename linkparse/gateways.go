@@ -56,7 +56,11 @@ var gateways = []gateway{
 	{label: "vade", target: inParam("u"), paths: []string{"/safeproxy/*"}, hosts: []string{
 		"m365.eu.vadesecure.com", "m365.us.vadesecure.com", "gws.eu.vadesecure.com", "gws.us.vadesecure.com"}},
 	{label: "hornet", target: inParam("u"), hosts: []string{"atpscan.global.hornetsecurity.com"}},
+	{label: "hornet", hosts: []string{"seclinks.cloud-security.net", "securelinks.cloud-security.net"}}, // form not known
 	{label: "esva", target: inParam("u"), hosts: []string{"urlsand.esvalabs.com"}},
+	// Clientless browser isolation; mail products send suspicious links there (developers.cloudflare.com,
+	// cloudflare-one/remote-browser-isolation/setup/clientless-browser-isolation).
+	{label: "cloudflare", target: inTail, hosts: []string{".cloudflareaccess.com"}, paths: []string{"/browser/*"}},
 	{label: "mailinblack", target: mailInBlack, hosts: []string{".mailinblack.com"}, paths: []string{"/securelink"}},
 
 	{label: "slack", target: inParam("url"), hosts: []string{"slack-redir.net"}, paths: []string{"/link"}},
@@ -137,10 +141,13 @@ func inParam(names ...string) func(address) string {
 	}
 }
 
-// inTail reads all that follows the path's first segment.
+// inTail reads all that follows the path's first segment: escaped, or as it was.
 func inTail(a address) string {
 	_, tail, _ := strings.Cut(strings.TrimPrefix(a.rest, "/"), "/")
-	return twoSlashes(unescape(tail))
+	if !hasPrefixFold(tail, "https:/") && !hasPrefixFold(tail, "http:/") {
+		tail = unescape(tail)
+	}
+	return twoSlashes(tail)
 }
 
 // inSegment reads the path's second segment; the original is one because it is escaped.

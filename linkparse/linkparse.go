@@ -21,7 +21,7 @@ type Field struct {
 
 // Version is raised whenever Find may answer otherwise for the same text, so that texts that were read
 // by an older one are read again.
-const Version = 1
+const Version = 2
 
 // Options are what a company adds to the tables.
 type Options struct {
@@ -42,19 +42,41 @@ const (
 // A Link is one conference link, unwrapped and in canonical form.
 type Link struct {
 	Provider string `json:"provider"`
-	URL      string `json:"url"` // canonical: what a recorder opens
+	// URL is canonical: what a recorder opens. It is "" where a text prints a Teams meeting's number and
+	// nothing else: no URL can be made from that.
+	URL string `json:"url"`
 	// MeetingID is the provider's id. It tells calls apart but for these: names of personal rooms (Zoom's
 	// /my/, Webex' /meet/) are unique below the URL's host only, and all meetings of a Teams channel have
 	// the channel's thread.
 	MeetingID   string   `json:"meeting_id,omitempty"`
-	Passcode    string   `json:"passcode,omitempty"` // the URL's own token (pwd, p), not the digits that people type
+	Passcode    string   `json:"passcode,omitempty"` // the URL's own token (pwd, p); without a URL, what people type
 	TenantID    string   `json:"tenant_id,omitempty"`
 	OrganizerID string   `json:"organizer_id,omitempty"`
-	Where       string   `json:"where,omitempty"`      // the Field it came from
+	Where       string   `json:"where,omitempty"`      // the Field in which the meeting stands first
 	WrappedBy   []string `json:"wrapped_by,omitempty"` // gateways, outermost first
 	// Keys are other ids of the same meeting: a Teams invite of 2026 carries two links for one meeting.
 	Keys []string `json:"keys,omitempty"`
+	// Page is what a consent-enabled link says, and nil for all others.
+	Page *ConsentPage `json:"consent,omitempty"`
 }
+
+// A ConsentPage asks who joins for consent and leads on to the call. Its URL is
+// https://HOST/COMPANY/USER[/MEETING][?provider=NAME].
+type ConsentPage struct {
+	Company string `json:"company"`
+	User    string `json:"user"`
+	Meeting string `json:"meeting,omitempty"` // of a dynamic link
+	Type    string `json:"type"`              // Static or Dynamic
+	// Provider is behind it: Zoom, Teams, Webex or Meet, or "" if the link does not say. Nothing is guessed.
+	Provider string `json:"provider,omitempty"`
+}
+
+// Types of consent-enabled links: one that always leads to its user's personal room, and one made for a
+// meeting.
+const (
+	Static  = "static"
+	Dynamic = "dynamic"
+)
 
 // An Opaque is a wrapped link that can't be decoded offline.
 type Opaque struct {

@@ -1,6 +1,9 @@
 package linkparse
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // A provider is a conference service: on which hosts it is, and which of its URLs are meetings.
 type provider struct {
@@ -174,8 +177,15 @@ func consentMeeting(a address) (meeting, bool) {
 		}
 	}
 	key := "https://" + a.host + "/" + strings.Join(segments, "/")
-	m := meeting{link: Link{URL: key}, key: strings.ToLower(key)}
+	page := &ConsentPage{Company: unescape(segments[0]), User: unescape(segments[1]), Type: Static}
+	if len(segments) == 3 {
+		page.Meeting, page.Type = unescape(segments[2]), Dynamic
+	}
+	m := meeting{link: Link{URL: key, Page: page}, key: strings.ToLower(key)}
 	if query := a.query(); all(query, isQueryByte) {
+		if p := strings.ToLower(param(query, "provider")); slices.Contains([]string{Zoom, Teams, Webex, Meet}, p) {
+			page.Provider = p
+		}
 		m.link.URL += "?" + query
 		m.secret = param(query, "tkn") != ""
 	}

@@ -19,13 +19,15 @@ type result struct {
 	kind    resultKind
 	meeting meeting
 	opaque  Opaque
+	url     string   // of an opaque link: where decoding ended
+	labels  []string // of an opaque link: the gateways so far, outermost first
 }
 
 // resolve unwraps a URL and reads what is inside.
 func (f *finder) resolve(url string) result {
 	target, labels, opaque := f.unwrap(url)
 	if opaque != nil {
-		return result{kind: isOpaque, opaque: *opaque}
+		return result{kind: isOpaque, opaque: *opaque, url: target, labels: labels}
 	}
 	a, ok := parse(target)
 	if !ok {
@@ -46,7 +48,7 @@ func (f *finder) resolve(url string) result {
 }
 
 // unwrap takes off all gateways. Each decodes exactly once what it has encoded; nothing is decoded on
-// hosts that the table does not have. opaque is set if one of them can't be undone.
+// hosts that the table does not have. opaque is set if one of them can't be undone, whose link target then is.
 func (f *finder) unwrap(url string) (target string, labels []string, opaque *Opaque) {
 	seen := []string{url}
 	for {
@@ -61,21 +63,22 @@ func (f *finder) unwrap(url string) (target string, labels []string, opaque *Opa
 		}
 		labels = append(labels, g.label)
 		if g.target == nil {
-			return "", labels, &Opaque{g.label, g.domain(a)}
+			return url, labels, &Opaque{g.label, g.domain(a)}
 		}
-		url = strings.ReplaceAll(strings.TrimSpace(g.target(a)), "&amp;", "&")
-		if hasPrefixFold(url, "http%3a") || hasPrefixFold(url, "https%3a") {
-			url = unescape(url) // Cisco's gateway encodes twice at times
+		inner := strings.ReplaceAll(strings.TrimSpace(g.target(a)), "&amp;", "&")
+		if hasPrefixFold(inner, "http%3a") || hasPrefixFold(inner, "https%3a") {
+			inner = unescape(inner) // Cisco's gateway encodes twice at times
 		}
-		if url == "" {
-			return "", labels, &Opaque{g.label, g.domain(a)}
+		if inner == "" {
+			return url, labels, &Opaque{g.label, g.domain(a)}
 		}
-		if len(labels) > maxDepth || slices.Contains(seen, url) {
+		if len(labels) > maxDepth || slices.Contains(seen, inner) {
 			return "", labels, &Opaque{labels[0], ""}
 		}
-		if !isWeb(url) {
+		if !isWeb(inner) {
 			return "", labels, nil // javascript:, mailto:
 		}
+		url = inner
 		seen = append(seen, url)
 	}
 }

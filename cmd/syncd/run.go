@@ -21,6 +21,8 @@ import (
 	"example.com/syncd/deliver"
 	"example.com/syncd/eligibility"
 	"example.com/syncd/engine"
+	"example.com/syncd/linkparse"
+	"example.com/syncd/resolver"
 	"example.com/syncd/schedule"
 	"example.com/syncd/serve"
 	"example.com/syncd/store"
@@ -72,8 +74,12 @@ func (c *runCommand) Run(ctx context.Context, s streams) error {
 	if cfg.Deliver.File != "" {
 		sinks = append(sinks, deliver.NewFile(cfg.Deliver.File))
 	}
+	var follow linkparse.Resolver
+	if cfg.ResolveLinks {
+		follow = resolver.New()
+	}
 	e, err := engine.New(engine.Config{
-		Store: st, Connections: connections, Rules: rules, Sinks: sinks,
+		Store: st, Connections: connections, Rules: rules, Sinks: sinks, Resolver: follow,
 		Past: time.Duration(cfg.Horizon.Past), Future: time.Duration(cfg.Horizon.Future), Poll: time.Duration(cfg.Poll),
 		Parallel: parallel, Now: now, Log: log,
 	})
