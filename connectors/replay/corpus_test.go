@@ -63,7 +63,7 @@ func TestLinksSurvive(t *testing.T) {
 var broken = map[string]string{
 	"p160": "by the number in the text", "p161": "by the number in the text",
 	"p199": "folded", "p200": "folded", "p201": "broken into lines", "p204": "quoted-printable",
-	"p224": "with quotes in it", "p266": "by the number in the text",
+	"p224": "with quotes in it", "p266": "by the number in the text", "p267": "by the number in the text",
 }
 
 func find(s string) linkparse.Found {
