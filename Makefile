@@ -30,8 +30,9 @@ soak:
 	go test ./engine -run TestHistories -histories 2000 -timeout 2h
 
 FUZZTIME ?= 1m
+LINKS := $(shell sed -n "s/^func \(Fuzz[A-Za-z0-9]*\).*/\1/p" linkparse/*_test.go)
 fuzz:
-	go test ./linkparse -run XXX -fuzz FuzzFind -fuzztime $(FUZZTIME)
+	for t in $(LINKS); do go test ./linkparse -run XXX -fuzz "^$$t\$$" -fuzztime $(FUZZTIME) || exit 1; done
 	go test ./calendar -run XXX -fuzz FuzzCanonicalUID -fuzztime $(FUZZTIME)
 	go test ./internal/ics -run XXX -fuzz FuzzParse -fuzztime $(FUZZTIME)
 	go test ./config -run XXX -fuzz FuzzDecode -fuzztime $(FUZZTIME)

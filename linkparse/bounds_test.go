@@ -45,6 +45,7 @@ func TestBounds(t *testing.T) {
 		"numbers":             "Zoom " + fill("Meeting ID: 123 456 789\n"),
 		"escapes":             "https://zoom.us/j/" + fill("%25"),
 		"proofpoint":          "https://urldefense.com/v3/__" + fill("__;"),
+		"proofpoint's ends":   fill("https://urldefense.com/v3/__" + strings.Repeat("__;!", maxURL/5) + " "),
 		"nested":              fill(nested + " "),
 		"nested in an href":   `<a href="` + nested + `">`,
 		"unknown tags":        fill("<https://x"),

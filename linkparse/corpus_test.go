@@ -144,11 +144,12 @@ var gatewayLabels = map[string]string{
 	"google_full": "google", "google_urlparam": "google", "checkpoint_v1": "checkpoint", "checkpoint_v2": "checkpoint",
 }
 
+type gatewayCase struct {
+	ID, Wrapped, Original string
+	Wrappers              []string
+}
+
 func TestGateways(t *testing.T) {
-	type gatewayCase struct {
-		ID, Wrapped, Original string
-		Wrappers              []string
-	}
 	cases := readCases[gatewayCase](t, "gateways.jsonl")
 	if len(cases) != 148 {
 		t.Errorf("%d cases", len(cases))

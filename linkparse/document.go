@@ -93,15 +93,24 @@ func readHTML(s string) document {
 			return r.doc
 		case html.TextToken:
 			if r.skip == "" {
-				r.text.WriteString(strings.ReplaceAll(dropInvisible(string(z.Text())), `\/`, "/"))
+				r.write(z.Text())
 			}
 		case html.StartTagToken, html.SelfClosingTagToken:
 			r.start(z)
 		case html.EndTagToken:
 			name, _ := z.TagName()
-			r.end(string(name))
+			r.end(name)
 		}
 	}
+}
+
+// write adds text. Most of it has nothing to tidy, and is not copied for that.
+func (r *reader) write(text []byte) {
+	if bytes.IndexByte(text, 0xc2) < 0 && bytes.IndexByte(text, 0xe2) < 0 && bytes.IndexByte(text, 0xef) < 0 && bytes.IndexByte(text, '\\') < 0 {
+		r.text.Write(text)
+		return
+	}
+	r.text.WriteString(strings.ReplaceAll(dropInvisible(string(text)), `\/`, "/"))
 }
 
 func (r *reader) start(z *html.Tokenizer) {
@@ -111,22 +120,32 @@ func (r *reader) start(z *html.Tokenizer) {
 		}
 		return
 	}
-	raw, more := z.TagName()
-	name := string(raw)
-	if r.skip == "head" && !inHead[name] { // the head was never closed
+	name, more := z.TagName()
+	if r.skip == "head" && !inHead[string(name)] { // the head was never closed
 		r.skip = ""
 	}
 	if r.skip != "" {
 		return
 	}
-	if unseen[name] {
-		r.skip = name
+	if unseen[string(name)] {
+		r.skip = string(name)
 		return
 	}
-	if blocks[name] {
+	if blocks[string(name)] {
 		r.text.WriteByte('\n')
 	}
-	var href, id, class, kind string
+	switch string(name) {
+	case "a", "area":
+		r.startAnchor(z, string(name), more)
+	case "div", "blockquote":
+		r.startQuote(z, string(name), more)
+	case r.quote:
+		r.depth++
+	}
+}
+
+func (r *reader) startAnchor(z *html.Tokenizer, name string, more bool) {
+	var href, id string
 	for more {
 		var key, value []byte
 		key, value, more = z.TagAttr()
@@ -135,23 +154,17 @@ func (r *reader) start(z *html.Tokenizer) {
 			href = strings.TrimSpace(dropInvisible(unbroken.Replace(string(value))))
 		case "id":
 			id = string(value)
-		case "class":
-			class = string(value)
-		case "type":
-			kind = string(value)
 		}
 	}
-	r.startQuote(name, class, kind, id)
-	if name == "a" || name == "area" {
-		r.closeAnchor()
-		if href != "" {
-			r.text.WriteByte(' ') // an anchor's text is no part of the word before it
-			r.doc.anchors = append(r.doc.anchors, anchor{span{from: r.text.Len()}, href, id})
-			r.open = name == "a"
-			if !r.open {
-				r.doc.anchors[len(r.doc.anchors)-1].to = r.text.Len()
-			}
-		}
+	r.closeAnchor()
+	if href == "" {
+		return
+	}
+	r.text.WriteByte(' ') // an anchor's text is no part of the word before it
+	r.doc.anchors = append(r.doc.anchors, anchor{span{from: r.text.Len()}, href, id})
+	r.open = name == "a"
+	if !r.open {
+		r.doc.anchors[len(r.doc.anchors)-1].to = r.text.Len()
 	}
 }
 
@@ -162,21 +175,21 @@ func isURLTag(raw []byte) bool {
 	return len(raw) > 7 && (bytes.EqualFold(raw[1:7], []byte("https:")) || bytes.EqualFold(raw[1:6], []byte("http:")))
 }
 
-func (r *reader) end(name string) {
+func (r *reader) end(name []byte) {
 	if r.skip != "" {
-		if name == r.skip {
+		if string(name) == r.skip {
 			r.skip = ""
 		}
 		return
 	}
-	if blocks[name] {
+	if blocks[string(name)] {
 		r.text.WriteByte('\n')
 	}
-	switch name {
+	switch string(name) {
 	case "a", "td", "tr", "table", "body": // the latter for anchors that nobody closed
 		r.closeAnchor()
 	}
-	if name == r.quote {
+	if string(name) == r.quote {
 		if r.depth--; r.depth == 0 {
 			r.endQuote()
 		}
@@ -191,24 +204,37 @@ func (r *reader) closeAnchor() {
 	}
 }
 
-// startQuote notes the elements in which mail programs quote earlier mails.
-func (r *reader) startQuote(name, class, kind, id string) {
-	gmail := strings.Contains(class, "gmail_quote")
-	switch {
-	case r.quote == name:
+// startQuote notes the elements in which mail programs quote earlier mails: Gmail's, those that are cited,
+// and Outlook's mark before the quoted part, behind which all is quoted.
+func (r *reader) startQuote(z *html.Tokenizer, name string, more bool) {
+	if r.quote == name {
 		r.depth++
-		return
-	case r.quote != "":
-		return
-	case gmail, name == "blockquote" && kind == "cite":
-		r.quote = name
-	case strings.HasSuffix(id, "divRplyFwdMsg"), strings.HasSuffix(id, "appendonsend"): // Outlook's, before the quoted part
-		r.quote = "body"
-	default:
+	}
+	if r.quote != "" {
 		return
 	}
-	r.depth = 1
-	r.doc.quoted = append(r.doc.quoted, span{from: r.text.Len()})
+	for more {
+		var key, value []byte
+		key, value, more = z.TagAttr()
+		switch string(key) {
+		case "class":
+			if bytes.Contains(value, []byte("gmail_quote")) {
+				r.quote = name
+			}
+		case "type":
+			if name == "blockquote" && string(value) == "cite" {
+				r.quote = name
+			}
+		case "id":
+			if r.quote == "" && (bytes.HasSuffix(value, []byte("divRplyFwdMsg")) || bytes.HasSuffix(value, []byte("appendonsend"))) {
+				r.quote = "body"
+			}
+		}
+	}
+	if r.quote != "" {
+		r.depth = 1
+		r.doc.quoted = append(r.doc.quoted, span{from: r.text.Len()})
+	}
 }
 
 func (r *reader) endQuote() {

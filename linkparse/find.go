@@ -24,7 +24,7 @@ type finder struct {
 // A candidate is a meeting that may become a link.
 type candidate struct {
 	meeting
-	quoted bool
+	at int // where in the text it stands
 }
 
 func find(o Options, fields ...Field) *finder {
@@ -66,7 +66,6 @@ func (f *finder) field(where string, d document) {
 	var (
 		found    []candidate
 		invite   invitation
-		quotes   *quotation
 		current  result // of the anchor that was reached last
 		until    int    // where its text ends
 		anchors  = d.anchors
@@ -74,11 +73,8 @@ func (f *finder) field(where string, d document) {
 	)
 	take := func(r result, at int, id, words string) {
 		if r.kind == isMeeting {
-			if quotes == nil {
-				quotes = d.quotation()
-			}
 			r.meeting.link.Where = where
-			found = append(found, candidate{r.meeting, quotes.has(at)})
+			found = append(found, candidate{r.meeting, at})
 		}
 		if pair, ok := invite.next(r, id, words); ok {
 			f.pairs = append(f.pairs, pair)
@@ -113,12 +109,8 @@ func (f *finder) field(where string, d document) {
 	}
 	toAnchor(len(d.text))
 	f.report(where, current)
-	for _, quoted := range []bool{false, true} {
-		for _, c := range found {
-			if c.quoted == quoted {
-				f.add(c)
-			}
-		}
+	for _, c := range d.quotedLast(found) {
+		f.add(c)
 	}
 	f.hint(where, d.text, f.opaque[unsolved:])
 }

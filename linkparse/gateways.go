@@ -88,7 +88,7 @@ var proofpointHosts = []string{"urldefense.proofpoint.com", "urldefense.com", "u
 
 var gatewaysByHost = byHost(gateways, func(g gateway) []string { return g.hosts })
 
-// gatewaysAnywhere are products that companies run under their own names; their paths tell them.
+// gatewaysAnywhere are products that companies run under their own names: accept alone tells them.
 var gatewaysAnywhere = slices.DeleteFunc(slices.Clone(gateways), func(g gateway) bool { return len(g.hosts) > 0 })
 
 func gatewayOf(a address) (gateway, bool) {
@@ -98,7 +98,7 @@ func gatewayOf(a address) (gateway, bool) {
 		}
 	}
 	for _, g := range gatewaysAnywhere {
-		if g.takes(a) {
+		if g.accept(a) {
 			return g, true
 		}
 	}

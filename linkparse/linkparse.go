@@ -1,5 +1,3 @@
-// Package linkparse finds conference links in what people and calendars write, and unwraps what mail
-// gateways made of them. It is offline: it never follows a link.
 package linkparse
 
 // Kind says how a field's text is to be read.

@@ -14,11 +14,8 @@ func tidy(s string) string {
 // dropInvisible takes out the characters that have no width: Proofpoint's alert mails put them between
 // letters, editors around links. Soft hyphens and marks of direction are among them.
 func dropInvisible(s string) string {
-	i := 0
-	for i < len(s) && invisible(s, i) == 0 {
-		i++
-	}
-	if i == len(s) {
+	i := firstInvisible(s)
+	if i < 0 {
 		return s
 	}
 	var b strings.Builder
@@ -36,6 +33,29 @@ func dropInvisible(s string) string {
 	}
 	b.WriteString(s[from:])
 	return b.String()
+}
+
+// firstInvisible is the offset of the first invisible character, or -1. It searches for the bytes that
+// they begin with, so that text which has none of those costs next to nothing.
+func firstInvisible(s string) int {
+	first := -1
+	for _, lead := range []byte{0xc2, 0xe2, 0xef} {
+		end := len(s)
+		if first >= 0 {
+			end = first
+		}
+		for i := 0; i < end; i++ {
+			j := strings.IndexByte(s[i:end], lead)
+			if j < 0 {
+				break
+			}
+			if i += j; invisible(s, i) > 0 {
+				first = i
+				break
+			}
+		}
+	}
+	return first
 }
 
 // invisible is the length of the invisible character at i, or 0.
@@ -66,7 +86,7 @@ func invisible(s string, i int) int {
 // it, and no "=" that could be anything else. One "=3D" alone proves nothing: a password may begin
 // with 3D.
 func unquotePrintable(s string) string {
-	if !strings.Contains(s, "=3D") && !strings.Contains(s, "=\n") && !strings.Contains(s, "=\r\n") {
+	if strings.IndexByte(s, '=') < 0 || !strings.Contains(s, "=3D") && !strings.Contains(s, "=\n") && !strings.Contains(s, "=\r\n") {
 		return s
 	}
 	var b strings.Builder
@@ -105,23 +125,15 @@ func isUpperHex(c byte) bool { return isDigit(c) || c >= 'A' && c <= 'F' }
 // a blank continues are full, and none is longer. Anything less would glue a paragraph's indented
 // next line to a meeting's number and so make another number.
 func unfold(s string) string {
-	if !strings.Contains(s, "\n ") && !strings.Contains(s, "\n\t") {
+	if !folded(s) {
 		return s
 	}
-	const shortest, longest = 72, 76 // 75, but some count the CR, and no character is cut in two
 	var b strings.Builder
 	length, ending := 0, ""
 	for line := range strings.Lines(s) {
 		text := strings.TrimRight(line, "\r\n")
-		if len(text) > longest {
-			return s
-		}
-		more := length > 0 && text != "" && (text[0] == ' ' || text[0] == '\t')
-		if more && length < shortest {
-			return s
-		}
-		length = len(text)
-		if more {
+		more := isMore(text) && length > 0
+		if length = len(text); more {
 			text = text[1:]
 		} else {
 			b.WriteString(ending)
@@ -130,4 +142,34 @@ func unfold(s string) string {
 		ending = line[len(strings.TrimRight(line, "\r\n")):]
 	}
 	return b.String() + ending
+}
+
+// isMore reports whether a line goes on with the one before it.
+func isMore(line string) bool { return line != "" && (line[0] == ' ' || line[0] == '\t') }
+
+// folded reports whether there are lines that go on in the next, each of them full, and none is longer.
+func folded(s string) bool {
+	const shortest, longest = 72, 76 // 75, but some count the CR, and no character is cut in two
+	more := false
+	for _, begin := range []string{"\n ", "\n\t"} {
+		i := strings.Index(s, begin)
+		if i > 1 {
+			if before := i - 1 - strings.LastIndexByte(s[:i], '\n'); before > 1 && before < shortest {
+				return false // most texts with indented lines end here
+			}
+		}
+		more = more || i >= 0
+	}
+	if !more {
+		return false
+	}
+	length := 0
+	for line := range strings.Lines(s) {
+		text := strings.TrimRight(line, "\r\n")
+		if len(text) > longest || length > 0 && length < shortest && isMore(text) {
+			return false
+		}
+		length = len(text)
+	}
+	return true
 }

@@ -62,17 +62,24 @@ func proofpointV3(a address) string {
 	return twoSlashes(b.String())
 }
 
-// proofpointParts cuts at the first "__;" whose bytes are followed by "!": the URL may contain one too.
+// proofpointParts cuts at the first "__;" whose bytes are followed by "!", since the URL may contain one
+// too; behind a link that was wrapped twice, at the one that is the outer link's.
 func proofpointParts(rest string) (url, bytes string, ok bool) {
+	open := 0 // links inside whose end is still to come
 	for at := 0; ; {
 		i := strings.Index(rest[at:], "__;")
 		if i < 0 {
 			return "", "", false
 		}
+		open += strings.Count(rest[at:at+i], "/v3/__")
 		at += i + len("__;")
 		bytes = run(rest[at:], func(c byte) bool { return isToken(c) || c == '=' })
-		if strings.HasPrefix(rest[at+len(bytes):], "!") {
+		if !strings.HasPrefix(rest[at+len(bytes):], "!") {
+			continue
+		}
+		if open == 0 {
 			return rest[:at-len("__;")], bytes, true
 		}
+		open--
 	}
 }

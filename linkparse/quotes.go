@@ -15,8 +15,22 @@ type quotation struct {
 	seen   int
 }
 
-func (d document) quotation() *quotation {
-	return &quotation{text: d.text, from: quoteStart(d.text), markup: d.quoted}
+// quotedLast puts those of the candidates that are quoted behind the others. They come in the order of the
+// text.
+func (d document) quotedLast(found []candidate) []candidate {
+	if len(found) < 2 {
+		return found
+	}
+	q := quotation{text: d.text, from: quoteStart(d.text), markup: d.quoted}
+	var fresh, quoted []candidate
+	for _, c := range found {
+		if q.has(c.at) {
+			quoted = append(quoted, c)
+		} else {
+			fresh = append(fresh, c)
+		}
+	}
+	return append(fresh, quoted...)
 }
 
 // has reports whether what stands at the offset is quoted.
@@ -71,7 +85,7 @@ func quoteStart(text string) int {
 		if end == at {
 			end = len(text)
 		}
-		if startsQuote(strings.Trim(text[at:end], " \t\r\n*>"), text[end:]) {
+		if line := strings.TrimLeft(text[at:end], " \t*>"); line != "" && quoteBegins[line[0]] && startsQuote(strings.Trim(text[at:end], " \t\r\n*>"), text[end:]) {
 			return at
 		}
 		at = end
@@ -79,10 +93,21 @@ func quoteStart(text string) int {
 	return len(text)
 }
 
-func startsQuote(line, below string) bool {
-	if line == "" {
-		return false
+// quoteBegins are the first bytes of all lines that startsQuote looks for.
+var quoteBegins = func() (t [256]bool) {
+	for _, l := range quoteLines {
+		t[l[0]] = true
 	}
+	for _, i := range introductions {
+		t[i.begins[0]] = true
+	}
+	for _, h := range headers {
+		t[h.from[0]] = true
+	}
+	return t
+}()
+
+func startsQuote(line, below string) bool {
 	for _, l := range quoteLines {
 		if strings.HasPrefix(line, l) {
 			return true

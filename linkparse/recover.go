@@ -12,7 +12,7 @@ type hint struct {
 }
 
 func (f *finder) hint(where, text string, opaque []Opaque) {
-	if text != "" {
+	if text != "" && len(f.links) == 0 {
 		f.hints = append(f.hints, hint{where, text, slices.Clone(opaque)})
 	}
 }
@@ -77,9 +77,11 @@ var services = []string{"zoom", "zoomgov", "teams", "webex", "google meet", "blu
 
 // speaksOf reports whether a text names that one of the services and no other.
 func speaksOf(text, service string) bool {
-	if text = strings.ToLower(text); !strings.Contains(text, service) {
+	upper := strings.ToUpper(service)
+	if !strings.Contains(text, service) && !strings.Contains(text, upper[:1]+service[1:]) && !strings.Contains(text, upper) {
 		return false
 	}
+	text = strings.ToLower(text)
 	return !slices.ContainsFunc(services, func(s string) bool { return s != service && strings.Contains(text, s) })
 }
 

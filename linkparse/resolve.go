@@ -50,7 +50,7 @@ func (f *finder) resolve(url string) result {
 // unwrap takes off all gateways. Each decodes exactly once what it has encoded; nothing is decoded on
 // hosts that the table does not have. opaque is set if one of them can't be undone, whose link target then is.
 func (f *finder) unwrap(url string) (target string, labels []string, opaque *Opaque) {
-	seen := []string{url}
+	var seen []string
 	for {
 		f.steps++
 		a, ok := parse(url)
@@ -72,14 +72,13 @@ func (f *finder) unwrap(url string) (target string, labels []string, opaque *Opa
 		if inner == "" {
 			return url, labels, &Opaque{g.label, g.domain(a)}
 		}
-		if len(labels) > maxDepth || slices.Contains(seen, inner) {
+		if seen = append(seen, url); len(labels) > maxDepth || slices.Contains(seen, inner) {
 			return "", labels, &Opaque{labels[0], ""}
 		}
 		if !isWeb(inner) {
 			return "", labels, nil // javascript:, mailto:
 		}
 		url = inner
-		seen = append(seen, url)
 	}
 }
 

@@ -189,6 +189,9 @@ func contextLength(s string) int {
 // URL, emphasis only if the same mark is before it.
 func trimPunctuation(url string, before byte) string {
 	const brackets = "([{)]}"
+	if url == "" || strings.IndexByte(".,;:!?'~)]}*_", url[len(url)-1]) < 0 {
+		return url
+	}
 	var open [3]int
 	for i := range len(url) {
 		if k := strings.IndexByte(brackets, url[i]); k >= 3 {

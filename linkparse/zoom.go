@@ -62,29 +62,27 @@ func isMark(c byte) bool        { return c == '.' || c == '~' } // none ends a t
 
 func zoomHost(host string) (sub, base, cloud string) {
 	for _, b := range zoomBases {
-		if host == b.domain {
-			return "", b.domain, b.cloud
-		}
-		if sub, ok := strings.CutSuffix(host, "."+b.domain); ok {
-			return sub, b.domain, b.cloud
+		sub, ok := strings.CutSuffix(host, b.domain)
+		if ok && (sub == "" || sub[len(sub)-1] == '.') {
+			return strings.TrimSuffix(sub, "."), b.domain, b.cloud
 		}
 	}
 	return "", host, host
 }
 
 func zoomLink(a address, path, id, key string) meeting {
-	m := meeting{link: Link{URL: "https://" + a.host + path + id, MeetingID: id}, key: key}
-	sep := "?"
-	if pwd := zoomPassword(unescape(a.param("pwd"))); pwd != "" {
-		m.link.Passcode, m.secret = pwd, true
-		m.link.URL += sep + "pwd=" + pwd
-		sep = "&"
+	pwd := zoomPassword(unescape(a.param("pwd")))
+	tk := strings.TrimRight(run(unescape(a.param("tk")), isTokenOrMark), ".~") // a registrant's own
+	url := "https://" + a.host + path + id
+	switch {
+	case pwd != "" && tk != "":
+		url = "https://" + a.host + path + id + "?pwd=" + pwd + "&tk=" + tk
+	case pwd != "":
+		url = "https://" + a.host + path + id + "?pwd=" + pwd
+	case tk != "":
+		url += "?tk=" + tk
 	}
-	if tk := strings.TrimRight(run(unescape(a.param("tk")), isTokenOrMark), ".~"); tk != "" { // a registrant's own
-		m.secret = true
-		m.link.URL += sep + "tk=" + tk
-	}
-	return m
+	return meeting{link: Link{URL: url, MeetingID: id, Passcode: pwd}, key: key, secret: pwd != "" || tk != ""}
 }
 
 // zoomPassword is the token that a value begins with: letters and digits, in newer ones a dot and a
@@ -93,7 +91,7 @@ func zoomPassword(value string) string {
 	token := run(value, isToken)
 	if number, ok := strings.CutPrefix(value[len(token):], "."); ok && token != "" {
 		if digits := run(number, isDigit); digits != "" {
-			return token + "." + digits
+			return value[:len(token)+1+len(digits)]
 		}
 	}
 	return token

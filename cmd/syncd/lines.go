@@ -22,11 +22,11 @@ func eachLine(s streams, file string, f func(line []byte) error) (bad bool, err 
 		defer f.Close()
 		in, name = f, file
 	}
-	errs := jsonl.Each(name, in, f)
-	for _, err := range errs {
+	jsonl.Read(name, in, f, func(err error) {
+		bad = true
 		fmt.Fprintln(s.err, err)
-	}
-	return len(errs) > 0, nil
+	})
+	return bad, nil
 }
 
 // printLine writes v as one line of JSON. Links keep their "&".

@@ -22,26 +22,33 @@ type LineError struct {
 func (e *LineError) Error() string { return fmt.Sprintf("%s:%d: %v", e.Name, e.Line, e.Err) }
 func (e *LineError) Unwrap() error { return e.Err }
 
-// Each calls f with every line that is not blank. What f refuses is collected, with the line's number,
-// and the other lines are still read; a failing reader ends it. The errors are LineErrors, but for the
-// reader's own, which comes last.
+// Each is Read, with the errors in a list.
 func Each(name string, r io.Reader, f func(line []byte) error) []error {
 	var errs []error
+	Read(name, r, f, func(err error) { errs = append(errs, err) })
+	return errs
+}
+
+// Read calls f with every line that is not blank. What f refuses is reported to bad, with the line's number,
+// and the other lines are still read; a failing reader ends it. The errors are LineErrors, but for the
+// reader's own, which comes last.
+func Read(name string, r io.Reader, f func(line []byte) error, bad func(error)) {
 	in := bufio.NewReaderSize(r, 64<<10)
 	for n := 1; ; n++ {
 		line, err := readLine(in)
 		if line = bytes.TrimSpace(line); len(line) > 0 && !errors.Is(err, errTooLong) {
 			if err := f(line); err != nil {
-				errs = append(errs, &LineError{name, n, err})
+				bad(&LineError{name, n, err})
 			}
 		}
 		switch {
 		case errors.Is(err, errTooLong):
-			errs = append(errs, &LineError{name, n, err})
+			bad(&LineError{name, n, err})
 		case err == io.EOF:
-			return errs
+			return
 		case err != nil:
-			return append(errs, fmt.Errorf("%s: %w", name, err))
+			bad(fmt.Errorf("%s: %w", name, err))
+			return
 		}
 	}
 }
