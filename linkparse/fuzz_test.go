@@ -17,7 +17,7 @@ func checkLink(t *testing.T, o Options, l Link) {
 	}
 	u, err := url.Parse(l.URL)
 	if err != nil || u.Scheme != "https" || u.Host == "" || u.User != nil || u.Host != strings.ToLower(u.Host) {
-		t.Errorf("%+v: %v", l, err)
+		t.Fatalf("%+v: %v", l, err)
 	}
 	if !providerHas(l.Provider, u.Host) && !(l.Provider == Consent && slices.Contains(o.ConsentHosts, u.Host)) {
 		t.Errorf("%+v: the host is no provider's", l)

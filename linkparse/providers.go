@@ -139,14 +139,14 @@ func otherProviders() []provider {
 func (o other) meeting(a address) (meeting, bool) {
 	path, query, fragment := a.path(), a.query(), a.fragment()
 	room, ok := strings.CutPrefix(path, o.path)
-	if !ok || !all(path, isPathByte) || room == "" && !(o.fragment && fragment != "") {
+	if !ok || !plain(path, isPathByte) || room == "" && !(o.fragment && fragment != "") {
 		return meeting{}, false
 	}
 	url := "https://" + a.host + path
-	if all(query, isQueryByte) {
+	if plain(query, isQueryByte) {
 		url += "?" + query
 	}
-	if o.fragment && all(fragment, isQueryByte) {
+	if o.fragment && plain(fragment, isQueryByte) {
 		url += "#" + fragment
 	}
 	if again, ok := untrimmed(url); ok {
@@ -172,7 +172,7 @@ func consentMeeting(a address) (meeting, bool) {
 		return meeting{}, false
 	}
 	for _, s := range segments {
-		if !all(s, isSegmentByte) {
+		if !plain(s, isSegmentByte) {
 			return meeting{}, false
 		}
 	}
@@ -182,7 +182,7 @@ func consentMeeting(a address) (meeting, bool) {
 		page.Meeting, page.Type = unescape(segments[2]), Dynamic
 	}
 	m := meeting{link: Link{URL: key, Page: page}, key: strings.ToLower(key)}
-	if query := a.query(); all(query, isQueryByte) {
+	if query := a.query(); plain(query, isQueryByte) {
 		if p := strings.ToLower(param(query, "provider")); slices.Contains([]string{Zoom, Teams, Webex, Meet}, p) {
 			page.Provider = p
 		}
@@ -193,6 +193,17 @@ func consentMeeting(a address) (meeting, bool) {
 		return consentMeeting(again)
 	}
 	return m, true
+}
+
+// plain reports whether s may stand in a URL that we give: it is not empty, its bytes are ok, and every
+// "%" begins an escape.
+func plain(s string, ok func(byte) bool) bool {
+	for i := range len(s) {
+		if s[i] == '%' && !(i+2 < len(s) && isHex(s[i+1]) && isHex(s[i+2])) {
+			return false
+		}
+	}
+	return all(s, ok)
 }
 
 func isSegmentByte(c byte) bool { return isToken(c) || strings.IndexByte(".~!$'()*+,;=:@%", c) >= 0 }

@@ -44,7 +44,7 @@ func isUserByte(c byte) bool { return isToken(c) || c == '.' || c == '@' || c ==
 
 func webexByMTID(a address, path string) (meeting, bool) {
 	id := webexMTID(unescape(a.param("MTID")))
-	if id == "" || !all(path, isPathByte) {
+	if id == "" || !plain(path, isPathByte) {
 		return meeting{}, false
 	}
 	return meeting{link: Link{URL: "https://" + a.host + path + "?MTID=" + id, MeetingID: id}, key: id}, true
@@ -78,7 +78,7 @@ func webexByApp(a address, segments []string) (meeting, bool) {
 			return webexByMTID(a, "/"+site+"/j.php")
 		}
 		path := a.path()
-		if len(id) != 32 || !all(id, isHex) || !all(path, isPathByte) {
+		if len(id) != 32 || !all(id, isHex) || !plain(path, isPathByte) {
 			return meeting{}, false
 		}
 		return meeting{link: Link{URL: "https://" + a.host + strings.TrimRight(path, "/"), MeetingID: id}, key: id}, true

@@ -184,12 +184,7 @@ func wrappable(u string) bool {
 	if _, ok := parse(u); !ok || len(u) > maxURL/10 || strings.Contains(u, "&amp;") {
 		return false
 	}
-	for i := range len(u) {
-		if u[i] <= ' ' || u[i] >= 0x7f || strings.IndexByte(`"\`, u[i]) >= 0 {
-			return false
-		}
-	}
-	return true
+	return plain(u, func(c byte) bool { return c > ' ' && c < 0x7f && c != '"' && c != '\\' })
 }
 
 // FuzzWrap: unwrapping undoes wrapping, for URLs of any form.
