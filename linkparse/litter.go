@@ -105,7 +105,7 @@ func unquotePrintable(s string) string {
 		case strings.HasPrefix(after, "\r\n"):
 			breaks++
 			rest = after[2:]
-		case len(after) >= 2 && isUpperHex(after[0]) && isUpperHex(after[1]):
+		case len(after) >= 2 && isUpperHex(after[0]) && isUpperHex(after[1]) && escaped[unhex(after[0])<<4|unhex(after[1])]:
 			escapes++
 			b.WriteByte(unhex(after[0])<<4 | unhex(after[1]))
 			rest = after[2:]
@@ -118,6 +118,16 @@ func unquotePrintable(s string) string {
 	}
 	return b.String()
 }
+
+// escaped are the bytes that programs escape in quoted-printable (RFC 2045 section 6.7): no letters and digits,
+// but for an "F" that begins a line with "From", and no controls that texts do not have.
+var escaped = func() (t [256]bool) {
+	for i := range t {
+		c := byte(i)
+		t[i] = c >= ' ' && !isAlnum(c) || c == 'F' || c == '\t' || c == '\r' || c == '\n'
+	}
+	return t
+}()
 
 func isUpperHex(c byte) bool { return isDigit(c) || c >= 'A' && c <= 'F' }
 
