@@ -23,6 +23,7 @@ var may = map[string]struct {
 	"linkparse":          {"", "x", "finds links in other programs too"},
 	"calendar":           {"linkparse", "x", "the nouns: an event's links are among them"},
 	"eligibility":        {"calendar linkparse", "x", "decides in other programs too"},
+	"eligibility/custom": {"eligibility", "*", "compiles the company's own rules, which only a file of them needs"},
 	"schedule":           {"calendar eligibility", "x", "plans in other programs too"},
 	"connectors":         {"calendar", "x", "the contract knows no provider"},
 	"connectors/replay":  {"", "*", "a transport"},
@@ -35,7 +36,7 @@ var may = map[string]struct {
 	"resolver":           {"internal", "x", "the one part that follows links"},
 	"deliver":            {"schedule", "*", "sinks know schedules"},
 	"serve":              {"calendar eligibility engine schedule", "*", "shows what the engine's read side has"},
-	"config":             {"connectors eligibility", "*", "files to structs"},
+	"config":             {"connectors eligibility eligibility/custom internal", "*", "files to structs"},
 	"cmd/syncd":          {"*", "*", "main wires"},
 
 	"connectors/conntest": {"calendar connectors connectors/replay", "*", "tests alone import it"},

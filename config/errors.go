@@ -25,10 +25,18 @@ func (e *Error) Error() string {
 
 func (e *Error) Unwrap() error { return e.err }
 
-// join is one error of many, in the order of the lines, since that is the order of mending them.
+// join is one error of many, file by file in the order of the lines, since that is the order of mending them.
 func join(found []*Error) error {
 	found = slices.Clone(found)
-	slices.SortStableFunc(found, func(a, b *Error) int { return cmp.Compare(a.Line, b.Line) })
+	files := map[string]int{} // in the order in which they come up
+	for _, e := range found {
+		if _, seen := files[e.File]; !seen {
+			files[e.File] = len(files)
+		}
+	}
+	slices.SortStableFunc(found, func(a, b *Error) int {
+		return cmp.Or(cmp.Compare(files[a.File], files[b.File]), cmp.Compare(a.Line, b.Line))
+	})
 	errs := make([]error, len(found))
 	for i, e := range found {
 		errs[i] = e

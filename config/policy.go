@@ -1,10 +1,14 @@
 package config
 
 import (
+	"errors"
 	"maps"
+	"path/filepath"
 	"slices"
+	"strings"
 
 	"example.com/syncd/eligibility"
+	"example.com/syncd/eligibility/custom"
 )
 
 // LoadPolicy reads policy.yaml over the defaults. The error joins all that is wrong with it, each an
@@ -25,18 +29,59 @@ func loadPolicy(path string, drivers []string) (*eligibility.Policy, error) {
 	if err := doc.Decode(p); err != nil {
 		return nil, err
 	}
-	var found []*Error
-	for _, problem := range p.Validate() {
-		found = append(found, &Error{File: path, Line: doc.Line(problem.Path), Message: problem.Path + ": " + problem.Message})
+	found, place := withDirectory(path, doc, p)
+	for _, problem := range slices.Concat(p.Validate(), custom.Compile(p)) {
+		place(problem)
 	}
 	for _, source := range slices.Sorted(maps.Keys(p.Import)) {
 		if drivers != nil && !slices.Contains(drivers, source) {
-			at := "import." + source
-			found = append(found, &Error{File: path, Line: doc.Line(at), Message: at + ": unknown driver " + meant(source, drivers, drivers)})
+			place(eligibility.Problem{Path: "import." + source, Message: "unknown driver " + meant(source, drivers, drivers)})
 		}
 	}
-	if len(found) > 0 {
-		return nil, join(found)
+	if all := found(); len(all) > 0 {
+		return nil, join(all)
 	}
 	return p, nil
+}
+
+// withDirectory adds the members of the directory's file to the policy's own. place notes a problem at the
+// file and line that it is about, and found is all that is wrong.
+func withDirectory(path string, doc *Document, p *eligibility.Policy) (found func() []*Error, place func(eligibility.Problem)) {
+	var errs []*Error
+	list, own := &listing{}, len(p.Directory.Members)
+	if p.Directory.File != "" {
+		read, err := readDirectory(PolicyFiles(path, p)[1])
+		var wrong *Error
+		switch {
+		case errors.As(err, &wrong):
+			errs = append(errs, &Error{File: path, Line: doc.Line("directory.file"), Message: "directory.file: " + wrong.Error()})
+		case len(read.found) > 0: // its members can't be told apart
+			list = read
+		default:
+			list = read
+			p.Directory.Members = append(p.Directory.Members, read.members...)
+		}
+	}
+	place = func(problem eligibility.Problem) {
+		if rest, ok := strings.CutPrefix(problem.Path, "directory.members"); ok {
+			if i, rest, ok := cutIndex(rest); ok && i >= own {
+				list.fail(list.lines[i-own], "%s: %s", rest, problem.Message)
+				return
+			}
+		}
+		errs = append(errs, &Error{File: path, Line: doc.Line(problem.Path), Message: problem.Path + ": " + problem.Message})
+	}
+	return func() []*Error { return append(errs, list.errors()...) }, place
+}
+
+// PolicyFiles are the files that a policy was read from: its own, and the directory's if there is one.
+func PolicyFiles(path string, p *eligibility.Policy) []string {
+	file := p.Directory.File
+	switch {
+	case file == "":
+		return []string{path}
+	case !filepath.IsAbs(file):
+		file = filepath.Join(filepath.Dir(path), file)
+	}
+	return []string{path, file}
 }

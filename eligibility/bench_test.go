@@ -22,15 +22,15 @@ func TestSizeOfDirectory(t *testing.T) {
 	s := newScene()
 	m := calendar.Merge(s.copies)[0]
 	cost := func(n int) float64 {
-		d := company(s, n)
-		return testing.AllocsPerRun(50, func() { Decide(m, s.policy, d, nil) })
+		x := NewDecider(s.policy, company(s, n), nil)
+		return testing.AllocsPerRun(50, func() { x.Decide(m) })
 	}
 	if few, many := cost(10), cost(100_000); many > few {
 		t.Errorf("%v allocations with 10 members, %v with 100,000", few, many)
 	}
 }
 
-// BenchmarkDecide gives the cost of a decision by members, by the length of each list of exclusions,
+// BenchmarkDecide gives the cost of a decision on a meeting of ten, by members, by the length of each list of exclusions,
 // and by all signals that there are.
 func BenchmarkDecide(b *testing.B) {
 	for _, c := range []struct{ members, excluded, signals int }{
@@ -46,12 +46,15 @@ func BenchmarkDecide(b *testing.B) {
 			for i := range c.signals {
 				s.signals = append(s.signals, Signal{Meeting: calendar.Key(fmt.Sprintf("u%d/2026-11-24T10:00:00Z", i)), Email: "a@acme.com", Signal: SignalSkip, At: start})
 			}
-			d := company(s, c.members)
+			for i := range 8 {
+				s.first().Attendees = append(s.first().Attendees, calendar.Attendee{Email: fmt.Sprintf("user%d@acme.com", i+4), Name: "User", Response: calendar.ResponseAccepted})
+			}
+			x := NewDecider(s.policy, company(s, c.members), s.signals)
 			s.first().Event = s.first().Distil(s.policy.Reading())
 			m := calendar.Merge(s.copies)[0]
 			b.ReportAllocs()
 			for b.Loop() {
-				if !Decide(m, s.policy, d, s.signals).Record {
+				if !x.Decide(m).Record {
 					b.Fatal("not recorded")
 				}
 			}

@@ -119,7 +119,7 @@ func checkConsentOptOut(f *facts) (Status, string) {
 		return NotApplicable, "it has no start that an opt-out could be before"
 	}
 	var who []string
-	for _, s := range f.signals {
+	for _, s := range f.about {
 		if s.Signal == SignalOptOut && s.At.Before(start) {
 			who = append(who, cmp.Or(fold(s.Email), someone)+" chose to join and not to be recorded")
 		}

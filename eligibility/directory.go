@@ -9,9 +9,15 @@ import (
 
 // A Directory finds members by any of their addresses. It is safe for concurrent use.
 type Directory struct {
-	byAddress map[string]*Member
-	byRoom    map[string]*Member // by the Zoom personal room's number or name
+	byAddress map[string]*entry
+	byRoom    map[string]*entry // by the Zoom personal room's number or name
 	access    Access
+}
+
+// An entry is a member with the addresses in lower case, the email first.
+type entry struct {
+	*Member
+	addresses []string
 }
 
 // Access reports whether a live connection reads the calendar of the person with these addresses.
@@ -20,18 +26,20 @@ type Access func(addresses []string) bool
 // NewDirectory indexes members by address and alias, without regard to case. Of an address that stands
 // twice the first member has it; Policy.Validate says so.
 func NewDirectory(members []Member) *Directory {
-	d := &Directory{byAddress: make(map[string]*Member, 2*len(members)), byRoom: map[string]*Member{}}
+	d := &Directory{byAddress: make(map[string]*entry, 2*len(members)), byRoom: map[string]*entry{}}
+	entries := make([]entry, len(members))
 	for i := range members {
-		m := &members[i]
-		for _, a := range m.addresses() {
+		e := &entries[i]
+		*e = entry{&members[i], members[i].addresses()}
+		for _, a := range e.addresses {
 			if _, taken := d.byAddress[a]; !taken {
-				d.byAddress[a] = m
+				d.byAddress[a] = e
 			}
 		}
-		if m.Zoom != nil {
-			for _, room := range m.Zoom.PersonalRooms {
+		if e.Zoom != nil {
+			for _, room := range e.Zoom.PersonalRooms {
 				if _, taken := d.byRoom[fold(room)]; !taken {
-					d.byRoom[fold(room)] = m
+					d.byRoom[fold(room)] = e
 				}
 			}
 		}
@@ -39,9 +47,7 @@ func NewDirectory(members []Member) *Directory {
 	return d
 }
 
-// WithAccess is d with the connections' state. Without it, access is concluded from the copies of each
-// meeting: from the account that a copy came through, and the calendar that it stands in.
-func (d *Directory) WithAccess(a Access) *Directory {
+func (d *Directory) withAccess(a Access) *Directory {
 	with := *d
 	with.access = a
 	return &with
@@ -49,19 +55,23 @@ func (d *Directory) WithAccess(a Access) *Directory {
 
 // Find is the member with that address or alias.
 func (d *Directory) Find(email string) (Member, bool) {
-	m := d.find(email)
-	if m == nil {
+	e := d.find(email)
+	if e == nil {
 		return Member{}, false
 	}
-	return *m, true
+	return *e.Member, true
 }
 
-func (d *Directory) find(email string) *Member { return d.byAddress[fold(email)] }
+func (d *Directory) find(email string) *entry { return d.byAddress[fold(email)] }
 
 // addresses are the member's email and aliases, in lower case.
 func (m *Member) addresses() []string {
 	all := make([]string, 0, 1+len(m.Aliases))
-	for _, a := range append([]string{m.Email}, m.Aliases...) {
+	for i := range 1 + len(m.Aliases) {
+		a := m.Email
+		if i > 0 {
+			a = m.Aliases[i-1]
+		}
 		if a = fold(a); a != "" {
 			all = append(all, a)
 		}
@@ -72,6 +82,9 @@ func (m *Member) addresses() []string {
 // fold brings an address, a domain or a host to the form in which it is compared: lower case, and an
 // international domain in its ASCII form, since one calendar writes it so and another does not.
 func fold(s string) string {
+	if isFolded(s) { // as calendars mostly have it
+		return s
+	}
 	s = strings.ToLower(strings.TrimSpace(s))
 	if isASCII(s) {
 		return s
@@ -82,6 +95,15 @@ func fold(s string) string {
 		return s
 	}
 	return local + domain
+}
+
+func isFolded(s string) bool {
+	for i := range len(s) {
+		if c := s[i]; c <= ' ' || c >= utf8.RuneSelf || c >= 'A' && c <= 'Z' {
+			return false
+		}
+	}
+	return true
 }
 
 func isASCII(s string) bool {
@@ -103,25 +125,26 @@ func domainOf(email string) string {
 	return strings.TrimSuffix(email[i+1:], ".")
 }
 
-// domains is a list of domains in the form in which they are compared.
-type domains []string
+// domains are domains in the form in which they are compared.
+type domains map[string]bool
 
 func foldDomains(list []string) domains {
-	ds := make(domains, 0, len(list))
+	ds := make(domains, len(list))
 	for _, d := range list {
 		if d = strings.Trim(fold(d), ".@"); d != "" {
-			ds = append(ds, d)
+			ds[d] = true
 		}
 	}
 	return ds
 }
 
-// hold reports whether domain is one of ds or a subdomain of one, and of which.
+// hold reports whether domain is one of ds or a subdomain of one, and of which: the nearest.
 func (ds domains) hold(domain string) (string, bool) {
-	for _, d := range ds {
-		if rest, ok := strings.CutSuffix(domain, d); ok && (rest == "" || strings.HasSuffix(rest, ".")) {
-			return d, true
+	for domain != "" {
+		if ds[domain] {
+			return domain, true
 		}
+		_, domain, _ = strings.Cut(domain, ".")
 	}
 	return "", false
 }

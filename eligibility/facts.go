@@ -16,12 +16,10 @@ const coordinator = "coordinator"
 
 // facts are what the rules read. They are computed once for a meeting; no rule reads another's result.
 type facts struct {
-	policy    *Policy
-	directory *Directory
-	signals   Signals // those about this meeting or its series
-	meeting   calendar.Key
-	series    string
-	internal  domains
+	*Decider
+	about   []Signal // those about this meeting or its series
+	meeting calendar.Key
+	series  string
 
 	all    []readCopy     // every copy, the most authoritative first
 	copies []readCopy     // those that count, the lead copy first
@@ -30,9 +28,9 @@ type facts struct {
 
 	people []participant // in the order of their addresses
 	host   participant
-	owner  *Member
+	owner  *entry
 	// behalf are the recordable members, best first: the host, then by answer, then by address.
-	behalf []*Member
+	behalf []*participant
 
 	links      []linkparse.Link // of the copies that count, the meeting's first
 	opaque     []linkparse.Opaque
@@ -55,9 +53,9 @@ type readCopy struct {
 // mailed reports whether the copy came by mail. Nothing else in the rules knows one source from another.
 func (c readCopy) mailed() bool { return c.Source.Driver == coordinator }
 
-func newFacts(m calendar.Meeting, p *Policy, d *Directory, s Signals) *facts {
-	f := &facts{policy: p, directory: d, meeting: m.Key, series: m.Key.Series(), internal: foldDomains(p.Company.InternalDomains)}
-	f.findSignals(s)
+func newFacts(x *Decider, m calendar.Meeting) *facts {
+	f := &facts{Decider: x, meeting: m.Key, series: m.Key.Series()}
+	f.findSignals()
 	f.findCopies(m.Copies)
 	f.findPeople()
 	f.findOwner()
@@ -72,8 +70,9 @@ func newFacts(m calendar.Meeting, p *Policy, d *Directory, s Signals) *facts {
 // organizer's own, else the newest by sequence, then updated. Merge has them nearly so, but does not
 // know the organizer's aliases.
 func (f *facts) findCopies(copies []calendar.Copy) {
-	for _, c := range copies {
-		f.all = append(f.all, readCopy{c, c.Found(f.policy.linkOptions())})
+	f.all = make([]readCopy, len(copies))
+	for i := range copies {
+		f.all[i] = readCopy{copies[i], copies[i].Found(f.policy.linkOptions())}
 	}
 	slices.SortStableFunc(f.all, func(a, b readCopy) int {
 		return cmp.Or(
@@ -85,16 +84,18 @@ func (f *facts) findCopies(copies []calendar.Copy) {
 			cmp.Compare(a.Ref, b.Ref),
 			cmp.Compare(a.Source.ID, b.Source.ID))
 	})
-	for _, c := range f.all {
-		if f.policy.Import[c.Source.Driver].Enabled {
-			f.copies = append(f.copies, c)
-			f.mailed = f.mailed || c.mailed()
-		}
+	f.copies = f.all
+	if slices.ContainsFunc(f.all, f.disabled) {
+		f.copies = slices.DeleteFunc(slices.Clone(f.all), f.disabled)
 	}
+	f.mailed = slices.ContainsFunc(f.copies, readCopy.mailed)
 	if len(f.copies) > 0 {
 		f.lead = f.copies[0].Event
 	}
 }
+
+// disabled reports whether nothing is imported from the copy's source.
+func (f *facts) disabled(c readCopy) bool { return !f.policy.Import[c.Source.Driver].Enabled }
 
 func compareBool(a, b bool) int {
 	switch {
@@ -179,11 +180,11 @@ func (f *facts) callOwner() string {
 	return ""
 }
 
-// findSignals takes the signals about this meeting, of all that there are.
-func (f *facts) findSignals(all Signals) {
-	for _, s := range all {
+// findSignals takes the signals about this meeting, of those about its series.
+func (f *facts) findSignals() {
+	for _, s := range f.signals[f.series] {
 		if f.concerns(s) {
-			f.signals = append(f.signals, s)
+			f.about = append(f.about, s)
 		}
 	}
 }
@@ -216,12 +217,12 @@ func sameInstant(a, b string) bool {
 // findWord takes the newest wish to skip or record. Of two at one instant, the one to skip counts,
 // which is also the later in the alphabet.
 func (f *facts) findWord() {
-	for i, s := range f.signals {
+	for i, s := range f.about {
 		if s.Signal != SignalSkip && s.Signal != SignalRecord {
 			continue
 		}
 		if f.word == nil || cmp.Or(s.At.Compare(f.word.At), cmp.Compare(s.Signal, f.word.Signal), -cmp.Compare(fold(s.Email), fold(f.word.Email))) > 0 {
-			f.word = &f.signals[i]
+			f.word = &f.about[i]
 		}
 	}
 }

@@ -11,8 +11,12 @@ import (
 type participant struct {
 	addresses []string // in lower case, sorted
 	name      string
-	member    *Member // nil if not in the directory
+	member    *entry // nil if not in the directory
 	response  string
+	own       bool // the response is from the participant's own copy
+
+	copy   int    // the last one that lists them, from 1
+	listed string // their answer there
 }
 
 // String is how a detail names the participant.
@@ -45,10 +49,8 @@ func hostOf(e calendar.Event) calendar.Person {
 		return e.Creator
 	}
 	for _, a := range e.Attendees {
-		if fold(a.Email) != fold(e.Organizer.Email) {
-			continue
-		}
-		if a.Kind == calendar.AttendeeResource || a.Kind == calendar.AttendeeGroup && e.Creator.Email != "" {
+		noPerson := a.Kind == calendar.AttendeeResource || a.Kind == calendar.AttendeeGroup && e.Creator.Email != ""
+		if noPerson && fold(a.Email) == fold(e.Organizer.Email) {
 			return e.Creator
 		}
 	}
@@ -58,65 +60,91 @@ func hostOf(e calendar.Event) calendar.Person {
 // An identity is one participant's key: the member's email, else the address, else the name.
 type identity string
 
-// identify says who an address and name are.
-func (f *facts) identify(email, name string) (identity, *Member) {
-	member := f.directory.find(email)
+// identify says who an address, in lower case, and a name are.
+func (f *facts) identify(address, name string) (identity, *entry) {
+	member := f.directory.byAddress[address]
 	switch {
 	case member != nil:
-		return identity(fold(member.Email)), member
-	case fold(email) != "":
-		return identity(fold(email)), nil
+		return identity(member.addresses[0]), member
+	case address != "":
+		return identity(address), nil
 	}
 	return identity("\x00" + name), nil // somebody is there, and that is all that is known
+}
+
+// A gathering is the people of a meeting while their guest lists are united.
+type gathering struct {
+	*facts
+	places    map[identity]int // in people
+	addresses []string         // room for everybody's first address
+}
+
+// meet is the place in people of who has that address and name.
+func (g *gathering) meet(email, name string) int {
+	address := fold(email)
+	id, member := g.identify(address, name)
+	i, met := g.places[id]
+	if !met {
+		i = len(g.people)
+		g.places[id] = i
+		g.people = append(g.people, participant{member: member})
+		if address != "" {
+			g.addresses = append(g.addresses, address)
+			n := len(g.addresses)
+			g.people[i].addresses = g.addresses[n-1 : n : n]
+		}
+	} else if p := &g.people[i]; address != "" && !slices.Contains(p.addresses, address) {
+		p.addresses = append(p.addresses, address)
+	}
+	if p := &g.people[i]; p.name == "" || name != "" && name < p.name { // whatever the order of the list
+		p.name = name
+	}
+	return i
 }
 
 // findPeople unites the guest lists: a guest may see a shorter one. A person's answer is the one on
 // their own copy, else on the lead copy, else on the newest copy that lists them.
 func (f *facts) findPeople() {
-	known, own := map[identity]*participant{}, map[identity]bool{}
-	meet := func(email, name string) identity {
-		id, member := f.identify(email, name)
-		if known[id] == nil {
-			known[id] = &participant{member: member}
-			if member == nil && fold(email) == "" {
-				known[id].name = name
-			}
-		}
-		if a := fold(email); a != "" && !slices.Contains(known[id].addresses, a) {
-			known[id].addresses = append(known[id].addresses, a)
-		}
-		return id
-	}
+	most := 1
 	for _, c := range f.copies {
-		listed, owner := map[identity]string{}, f.directory.find(c.Source.Calendar)
+		most = max(most, 1+len(c.Attendees))
+	}
+	g := gathering{f, make(map[identity]int, most), make([]string, 0, most)}
+	f.people = make([]participant, 0, most)
+	for n, c := range f.copies {
 		for _, a := range c.Attendees {
 			if a.Kind == calendar.AttendeeResource || isCalendar(a.Email) || a.Email == "" && a.Name == "" {
 				continue
 			}
-			id := meet(a.Email, a.Name)
-			listed[id] = joint(listed[id], cmp.Or(a.Response, calendar.ResponseNone))
+			p := &f.people[g.meet(a.Email, a.Name)]
+			if p.copy != n+1 {
+				p.copy, p.listed = n+1, ""
+			}
+			p.listed = joint(p.listed, cmp.Or(a.Response, calendar.ResponseNone))
 		}
-		for id, response := range listed { // each id once, so their order is nothing
-			p := known[id]
-			isOwn := owner != nil && p.member == owner || string(id) == fold(c.Source.Calendar)
-			if p.response == "" || isOwn && !own[id] {
-				p.response = response
-				own[id] = own[id] || isOwn
+		owner, address := f.directory.find(c.Source.Calendar), fold(c.Source.Calendar)
+		for i := range f.people {
+			p := &f.people[i]
+			if p.copy != n+1 {
+				continue
+			}
+			own := owner != nil && p.member == owner || p.member == nil && len(p.addresses) > 0 && p.addresses[0] == address
+			if p.response == "" || own && !p.own {
+				p.response, p.own = p.listed, p.own || own
 			}
 		}
 		if h := hostOf(c.Event); h.Email != "" {
-			meet(h.Email, h.Name)
+			g.meet(h.Email, h.Name)
 		}
 	}
-	var host *participant
+	host := -1
 	if h := hostOf(f.lead); h.Email != "" {
-		host = known[meet(h.Email, h.Name)]
+		host = g.meet(h.Email, h.Name)
 	}
-	for _, p := range known {
-		slices.Sort(p.addresses)
-		f.people = append(f.people, *p)
-		if p == host {
-			f.host = *p
+	for i := range f.people {
+		slices.Sort(f.people[i].addresses)
+		if i == host {
+			f.host = f.people[i]
 		}
 	}
 	slices.SortFunc(f.people, func(a, b participant) int {
@@ -136,19 +164,18 @@ func joint(a, b string) string {
 }
 
 // readable reports whether the member's calendar access is given.
-func (f *facts) readable(m *Member) bool {
+func (f *facts) readable(m *entry) bool {
 	if f.mailed {
 		return true
 	}
-	addresses := m.addresses()
 	if f.directory.access != nil {
-		return f.directory.access(addresses)
+		return f.directory.access(m.addresses)
 	}
 	for _, c := range f.copies {
 		if c.Source.NoAccess {
 			continue
 		}
-		for _, a := range addresses {
+		for _, a := range m.addresses {
 			if fold(c.Source.Calendar) == a || c.Source.Account != "" && fold(c.Source.Account) == domainOf(a) {
 				return true
 			}
@@ -158,7 +185,7 @@ func (f *facts) readable(m *Member) bool {
 }
 
 // missing says what a member lacks to be recordable; nothing if they are.
-func (f *facts) missing(m *Member) []string {
+func (f *facts) missing(m *entry) []string {
 	var lacks []string
 	if !m.Seat {
 		lacks = append(lacks, "seat")
@@ -174,27 +201,26 @@ func (f *facts) missing(m *Member) []string {
 
 // recordable reports whether p is a recordable member who has not declined.
 func (f *facts) recordable(p participant) bool {
-	return p.member != nil && !p.declined() && len(f.missing(p.member)) == 0
+	return p.member != nil && !p.declined() && p.member.Seat && p.member.Record == RecordOn && f.readable(p.member)
 }
 
 // answers orders responses: who said yes first.
 var answers = map[string]int{calendar.ResponseAccepted: 0, calendar.ResponseTentative: 1, calendar.ResponseNone: 2, "": 2}
 
-// findOwner takes the recordable members in order; the first one owns the recording.
+// findOwner takes the recordable members in order, the host first; the first one owns the recording.
 func (f *facts) findOwner() {
-	if f.recordable(f.host) {
-		f.behalf = append(f.behalf, f.host.member)
-	}
-	guests := slices.Clone(f.people)
-	slices.SortStableFunc(guests, func(a, b participant) int {
-		return cmp.Or(cmp.Compare(answers[a.response], answers[b.response]), cmp.Compare(a.String(), b.String()))
-	})
-	for _, p := range guests {
-		if f.recordable(p) && !slices.Contains(f.behalf, p.member) {
-			f.behalf = append(f.behalf, p.member)
+	for i := range f.people {
+		if p := &f.people[i]; f.recordable(*p) {
+			f.behalf = append(f.behalf, p)
 		}
 	}
+	slices.SortFunc(f.behalf, func(a, b *participant) int {
+		return cmp.Or(
+			-compareBool(a.member == f.host.member, b.member == f.host.member),
+			cmp.Compare(answers[a.response], answers[b.response]),
+			cmp.Compare(a.member.Email, b.member.Email))
+	})
 	if len(f.behalf) > 0 {
-		f.owner = f.behalf[0]
+		f.owner = f.behalf[0].member
 	}
 }

@@ -75,6 +75,8 @@ type Exclude struct {
 	Participants  []string `json:"participants" yaml:"participants"`
 	TitleKeywords []string `json:"title_keywords" yaml:"title_keywords"`
 	Private       *bool    `json:"private" yaml:"private"` // (true)
+	// Custom are rules of the company's own. Each is in the trace as custom:NAME.
+	Custom []Custom `json:"custom" yaml:"custom"`
 }
 
 // ConsentPolicy is about consent-enabled links: https://HOST/COMPANY/USER[/MEETING].
@@ -92,6 +94,9 @@ type ConsentProfile struct {
 
 // Members is the directory as the policy holds it.
 type Members struct {
+	// File lists further members: YAML (.yaml), CSV (.csv) or JSON Lines (.jsonl), relative to the policy's
+	// folder. Whoever reads the policy adds them to Members.
+	File    string   `json:"file" yaml:"file"`
 	Members []Member `json:"members" yaml:"members"`
 }
 

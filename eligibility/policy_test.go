@@ -26,7 +26,7 @@ func TestValidate(t *testing.T) {
 			"exclude.domains[0]", "exclude.participants[0]", "exclude.participants[1]", "exclude.participants[3]", "exclude.title_keywords[1]", "exclude.title_keywords[2]"}},
 		{"consent", Policy{Consent: ConsentPolicy{LinkHosts: []string{"join.acme.example", "https://join.acme.example", ""}, Profiles: map[string]ConsentProfile{"emea": {Links: map[string]string{"zoom": "dynamic", "teams": "fixed", "jitsi": "static"}}}}}, []string{
 			"consent.link_hosts[1]", "consent.link_hosts[2]", "consent.profiles.emea.links.jitsi", "consent.profiles.emea.links.teams"}},
-		{"members", Policy{Directory: Members{[]Member{
+		{"members", Policy{Directory: Members{Members: []Member{
 			{Email: "ana@acme.com", Aliases: []string{"a@acme.com"}},
 			{Email: "ANA@acme.com"},
 			{Email: "bob@acme.com", Aliases: []string{"A@ACME.COM", "bob"}, Record: "yes", ConsentProfile: "emea"},
@@ -78,7 +78,7 @@ func TestDirectory(t *testing.T) {
 			t.Errorf("%q: got %q, %v", email, m.Email, ok)
 		}
 	}
-	if d.WithAccess(func([]string) bool { return true }) == d || d.access != nil {
+	if d.withAccess(func([]string) bool { return true }) == d || d.access != nil {
 		t.Error("WithAccess changes the directory that others use")
 	}
 }

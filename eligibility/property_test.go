@@ -1,6 +1,7 @@
 package eligibility
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -38,6 +39,11 @@ func some[T any](t *rapid.T, name string, from ...T) []T {
 	return picked
 }
 
+// programFunc is a Program in Go.
+type programFunc func(CustomMeeting) (bool, error)
+
+func (f programFunc) Eval(m CustomMeeting) (bool, error) { return f(m) }
+
 func drawPolicy(t *rapid.T) *Policy {
 	p := &Policy{
 		Company: Company{Name: one(t, "company", "acme", ""), InternalDomains: some(t, "internal", "acme.com", "globex.com")},
@@ -53,6 +59,10 @@ func drawPolicy(t *rapid.T) *Policy {
 		Consent: ConsentPolicy{LinkHosts: some(t, "hosts", "join.acme.example"), Profiles: map[string]ConsentProfile{
 			"default": {Enforce: rapid.Bool().Draw(t, "enforce")}, "emea": {Enforce: true, Links: map[string]string{linkparse.Zoom: linkparse.Dynamic}}}},
 	}
+	p.Exclude.Custom = some(t, "custom",
+		Custom{Name: "guests", Expression: "participants.size() > 3", Program: programFunc(func(m CustomMeeting) (bool, error) { return len(m.Participants) > 3, nil })},
+		Custom{Name: "board", Expression: "title.contains('oard')", Program: programFunc(func(m CustomMeeting) (bool, error) { return strings.Contains(m.Title, "oard"), nil })},
+		Custom{Name: "broken", Expression: "1 / 0 == 1", Program: programFunc(func(CustomMeeting) (bool, error) { return false, errors.New("division by zero") })})
 	for _, driver := range []string{"google", "outlook", coordinator} {
 		p.Import[driver] = Import{Enabled: rapid.Bool().Draw(t, driver), PrimaryOnly: one(t, "primary_only", nil, new(false))}
 	}
@@ -69,7 +79,7 @@ func drawPolicy(t *rapid.T) *Policy {
 		p.Directory.Members = append(p.Directory.Members, m)
 	}
 	if rapid.Bool().Draw(t, "lenient") { // else next to nothing would be recorded
-		p.Recording, p.Exclude, p.Consent.Profiles = Recording{Meetings: Anyone, Internal: true}, Exclude{Private: new(false)}, nil
+		p.Recording, p.Exclude, p.Consent.Profiles = Recording{Meetings: Anyone, Internal: true}, Exclude{Private: new(false), Custom: p.Exclude.Custom[:min(1, len(p.Exclude.Custom))]}, nil
 		for _, driver := range []string{"google", "outlook", coordinator} {
 			p.Import[driver] = Import{Enabled: true, PrimaryOnly: new(false)}
 		}
@@ -134,8 +144,8 @@ func drawCopies(t *rapid.T) []calendar.Copy {
 	return copies
 }
 
-func drawSignals(t *rapid.T) Signals {
-	var all Signals
+func drawSignals(t *rapid.T) []Signal {
+	var all []Signal
 	for range rapid.IntRange(0, 3).Draw(t, "signals") {
 		all = append(all, Signal{
 			Meeting: one[calendar.Key](t, "meeting", "u", "u/2026-11-24T10:00:00Z", "v"), Email: one(t, "who", addresses...),
@@ -145,21 +155,38 @@ func drawSignals(t *rapid.T) Signals {
 	return all
 }
 
-func decided(copies []calendar.Copy, p *Policy, s Signals) Decision {
+func decided(copies []calendar.Copy, p *Policy, s []Signal) Decision {
 	return Decide(calendar.Merge(copies)[0], p, NewDirectory(p.Directory.Members), s)
 }
 
-// broken says what is wrong with a decision, whatever it is about.
-func broken(d Decision) string {
-	record := true
+// traced are the rules that a policy's decisions must list.
+func traced(p *Policy) []Rule {
+	var all []Rule
+	for _, r := range Rules() {
+		if r.ID != customRule {
+			all = append(all, r)
+			continue
+		}
+		for _, c := range p.Exclude.Custom {
+			all = append(all, Rule{ID: "custom:" + c.Name, Setting: r.Setting})
+		}
+	}
+	return all
+}
+
+// broken says what is wrong with a decision by p, whatever it is about.
+func broken(p *Policy, d Decision) string {
+	record, rules := true, traced(p)
 	for i, c := range d.Checks {
 		bad := c.Status == Fail || c.Status == Warn
 		switch {
-		case i >= len(rules) || c.Rule != rules[i].id:
+		case i >= len(rules) || c.Rule != rules[i].ID:
 			return fmt.Sprintf("check %d is %s", i, c.Rule)
+		case !bad && c.Setting != "":
+			return c.Rule + " names a setting, and nothing is wrong"
 		case bad && c.Detail == "":
 			return c.Rule + " does not say why"
-		case bad && (c.Setting == "") != (rules[i].setting == "") || strings.ContainsAny(c.Setting, "<>"):
+		case bad && (c.Setting == "") != (rules[i].Setting == "") || strings.ContainsAny(c.Setting, "<>"):
 			return fmt.Sprintf("%s has the setting %q", c.Rule, c.Setting)
 		case strings.Contains(c.Detail, "://") || strings.Contains(c.Detail, "QWxhZGRpbg") || strings.Contains(c.Detail, "abcDEF"):
 			return c.Rule + " gives a link away: " + c.Detail
@@ -187,7 +214,7 @@ func TestAnyMeeting(t *testing.T) {
 		if d.Record {
 			recorded++
 		}
-		if why := broken(d); why != "" {
+		if why := broken(p, d); why != "" {
 			t.Fatal(why)
 		}
 		want := fmt.Sprintf("%+v", d)
@@ -284,7 +311,7 @@ func TestRecordLiftsTwo(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		p, copies := drawPolicy(t), drawCopies(t)
 		without := decided(copies, p, nil)
-		with := decided(copies, p, Signals{{Meeting: "u", Email: "ana@acme.com", Signal: SignalRecord, At: start}})
+		with := decided(copies, p, []Signal{{Meeting: "u", Email: "ana@acme.com", Signal: SignalRecord, At: start}})
 		for i, w := range without.Checks {
 			g := with.Checks[i]
 			switch {

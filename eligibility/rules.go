@@ -5,100 +5,95 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-
-	"example.com/syncd/calendar"
 )
 
 // A Rule is what is known of a rule without a meeting.
 type Rule struct {
 	ID      string
 	Setting string // the policy path that an admin would change; <p> stands for the provider
+	Who     string // who can change what it says: "the organizer"
+	Again   string // when it is decided again: "when a calendar shows a change"
 }
+
+// Who can change what a rule says, and when it is decided again.
+const (
+	organizer = "the organizer"
+	admin     = "whoever keeps the policy"
+	directory = "whoever keeps the directory"
+	access    = "the calendar's owner, or an admin of the calendar service"
+	provider  = "whoever administers the conference service"
+	person    = "the person who said so"
+
+	onCalendar  = "when a calendar shows a change, at the next poll"
+	onPolicy    = "when the policy's file changes, within seconds"
+	onDirectory = "when the directory's file changes, within seconds"
+	onAccess    = "when the calendar can be read again, tried every quarter of an hour"
+	onSignal    = "when somebody says something new of it, within seconds"
+	onInvite    = "when a new invite comes; what comes later than the lead time before the start is too late"
+)
 
 // rule is a row of the table: a pure function of the facts. A setting with a "<" is completed by path.
 type rule struct {
 	id, setting string
+	who, again  string
 	check       func(*facts) (Status, string)
 }
 
 // rules are all rules, in the order in which the trace lists them.
 var rules = [...]rule{
-	{"confirmed", "", checkConfirmed},
-	{"timed", "", checkTimed},
-	{"calendar_access", "connections", checkCalendarAccess},
-	{"calendar_import", "import.<source>.enabled", checkCalendarImport},
-	{"primary_calendar", "import.<source>.primary_only", checkPrimaryCalendar},
-	{"lead_time", "import.coordinator.lead_time", checkLeadTime},
-	{"recordable_participant", "directory", checkRecordableParticipant},
-	{"excluded_domain", "exclude.domains", checkExcludedDomain},
-	{"excluded_participant", "exclude.participants", checkExcludedParticipant},
-	{"excluded_title", "exclude.title_keywords", checkExcludedTitle},
-	{"private", "exclude.private", checkPrivate},
-	{"conference_link", "providers, links", checkConferenceLink},
-	{"provider_enabled", "providers.<p>.enabled", checkProviderEnabled},
-	{"provider_setup", "providers.<p>.status", checkProviderSetup},
-	{"internal", "recording.internal", checkInternal},
-	{"never_record", "directory.<email>.record", checkNeverRecord},
-	{"host", "recording.meetings", checkHost},
-	{"consent_link", "consent.profiles.<name>.enforce", checkConsentLink},
-	{"consent_link_type", "consent.profiles.<name>.links", checkConsentLinkType},
-	{"consent_bypass", "", checkConsentBypass},
-	{"consent_company", "consent.company", checkConsentCompany},
-	{"consent_opt_out", "", checkConsentOptOut},
-	{"override", "", checkOverride},
-	{"capture", "providers.<p>.capture", checkCapture},
-	{"bot_admission", "providers.<p>.authenticated_bot", checkBotAdmission},
+	{"confirmed", "", organizer, onCalendar, checkConfirmed},
+	{"timed", "", organizer, onCalendar, checkTimed},
+	{"calendar_access", "connections", access, onAccess, checkCalendarAccess},
+	{"calendar_import", "import.<source>.enabled", admin, onPolicy, checkCalendarImport},
+	{"primary_calendar", "import.<source>.primary_only", admin, onPolicy, checkPrimaryCalendar},
+	{"lead_time", "import.coordinator.lead_time", organizer, onInvite, checkLeadTime},
+	{"recordable_participant", "directory", directory, onDirectory, checkRecordableParticipant},
+	{"excluded_domain", "exclude.domains", admin, onPolicy, checkExcludedDomain},
+	{"excluded_participant", "exclude.participants", admin, onPolicy, checkExcludedParticipant},
+	{"excluded_title", "exclude.title_keywords", organizer, onCalendar, checkExcludedTitle},
+	{customRule, "exclude.custom", admin, onPolicy, nil}, // a line for each
+	{"private", "exclude.private", organizer, onCalendar, checkPrivate},
+	{"conference_link", "providers, links", organizer, onCalendar, checkConferenceLink},
+	{"provider_enabled", "providers.<p>.enabled", admin, onPolicy, checkProviderEnabled},
+	{"provider_setup", "providers.<p>.status", provider, onPolicy, checkProviderSetup},
+	{"internal", "recording.internal", admin, onPolicy, checkInternal},
+	{"never_record", "directory.<email>.record", directory, onDirectory, checkNeverRecord},
+	{"host", "recording.meetings", admin, onPolicy, checkHost},
+	{"consent_link", "consent.profiles.<name>.enforce", organizer, onCalendar, checkConsentLink},
+	{"consent_link_type", "consent.profiles.<name>.links", organizer, onCalendar, checkConsentLinkType},
+	{"consent_bypass", "", organizer, onCalendar, checkConsentBypass},
+	{"consent_company", "consent.company", organizer, onCalendar, checkConsentCompany},
+	{"consent_opt_out", "", person, onSignal, checkConsentOptOut},
+	{"override", "", person, onSignal, checkOverride},
+	{"capture", "providers.<p>.capture", provider, onPolicy, checkCapture},
+	{"bot_admission", "providers.<p>.authenticated_bot", provider, onPolicy, checkBotAdmission},
 }
 
-// Rules are all rules, in the trace's order.
+// Rules are all rules, in the trace's order. The company's own stand together as one, custom:NAME.
 func Rules() []Rule {
 	all := make([]Rule, len(rules))
 	for i, r := range rules {
-		all[i] = Rule{r.id, r.setting}
+		all[i] = Rule{r.id, r.setting, r.who, r.again}
 	}
 	return all
+}
+
+// RuleOf is the rule that a check came from.
+func RuleOf(c Check) Rule {
+	id := c.Rule
+	if strings.HasPrefix(id, "custom:") {
+		id = customRule
+	}
+	i := slices.IndexFunc(rules[:], func(r rule) bool { return r.id == id })
+	if i < 0 { // an older version's
+		return Rule{ID: c.Rule}
+	}
+	return Rules()[i]
 }
 
 // lifted are the rules that a person's wish to record turns into warnings. No other is: they protect
 // people, or nothing could be recorded.
 var lifted = []string{"host", "internal"}
-
-// Signals are what people said of meetings.
-type Signals []Signal
-
-// Decide says whether m is recorded, how, and why. It is pure: the same inputs give the same decision,
-// byte for byte, whatever the order of copies, attendees and signals.
-func Decide(m calendar.Meeting, p *Policy, d *Directory, s Signals) Decision {
-	f := newFacts(m, p, d, s)
-	dec := Decision{Meeting: m.Key, Record: true, Provider: f.provider, Checks: make([]Check, 0, len(rules))}
-	for _, r := range rules {
-		status, detail := r.check(f)
-		if status == Fail && slices.Contains(lifted, r.id) && f.word != nil && f.word.Signal == SignalRecord {
-			status, detail = Warn, detail+"; "+f.asker()+" asked for this meeting to be recorded all the same"
-		}
-		c := Check{Rule: r.id, Status: status, Detail: detail}
-		if status == Fail || status == Warn {
-			c.Setting = f.path(r.setting)
-		}
-		dec.Record = dec.Record && status != Fail
-		dec.Checks = append(dec.Checks, c)
-	}
-	dec.Start, dec.End = f.lead.Start.Time, f.lead.End.Time
-	if !f.hidden() {
-		dec.Title = f.lead.Title
-	}
-	if f.link != nil {
-		dec.JoinURL, dec.MeetingID, dec.CallKeys = f.link.URL, f.link.MeetingID, f.link.Keys
-		dec.Capture = f.methods.left
-	}
-	if f.owner != nil {
-		dec.Owner = f.owner.Email
-	}
-	for _, member := range f.behalf {
-		dec.OnBehalfOf = append(dec.OnBehalfOf, member.Email)
-	}
-	return dec
-}
 
 // hidden reports whether nothing but the time of this meeting may be told.
 func (f *facts) hidden() bool {

@@ -124,15 +124,17 @@ func checkExcludedTitle(f *facts) (Status, string) {
 	if len(f.copies) == 0 {
 		return NotApplicable, noCopy
 	}
+	if len(f.excluded.keywords) == 0 {
+		return Pass, ""
+	}
 	titles := make([]string, len(f.copies))
 	for i, c := range f.copies {
 		titles[i] = words(c.Title)
 	}
 	var found []string
-	for _, keyword := range f.policy.Exclude.TitleKeywords {
-		k := words(keyword)
+	for i, k := range f.excluded.keywords {
 		if slices.ContainsFunc(titles, func(t string) bool { return hasKeyword(t, k) }) {
-			found = append(found, fmt.Sprintf("title has the keyword %q", keyword))
+			found = append(found, fmt.Sprintf("title has the keyword %q", f.policy.Exclude.TitleKeywords[i]))
 		}
 	}
 	switch {

@@ -1,6 +1,7 @@
 package eligibility
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -30,10 +31,9 @@ func checkExcludedDomain(f *facts) (Status, string) {
 		return NotApplicable, noCopy
 	}
 	var found []string
-	excluded := foldDomains(f.policy.Exclude.Domains)
 	for _, p := range f.people {
 		for _, a := range p.addresses {
-			if d, ok := excluded.hold(domainOf(a)); ok {
+			if d, ok := f.excluded.domains.hold(domainOf(a)); ok {
 				found = append(found, fmt.Sprintf("%s is at the excluded domain %s", a, d))
 			}
 		}
@@ -48,22 +48,27 @@ func checkExcludedParticipant(f *facts) (Status, string) {
 	if len(f.copies) == 0 {
 		return NotApplicable, noCopy
 	}
-	present := map[string]bool{}
+	var found []string
+	present := func(address string) {
+		if _, excluded := f.excluded.participants[address]; excluded {
+			found = append(found, address)
+		}
+	}
 	for _, p := range f.people {
 		for _, a := range p.addresses {
-			present[a] = true
+			present(a)
 		}
 		if p.member != nil {
-			for _, a := range p.member.addresses() {
-				present[a] = true
+			for _, a := range p.member.addresses {
+				present(a)
 			}
 		}
 	}
-	var found []string
-	for _, excluded := range f.policy.Exclude.Participants {
-		if present[fold(excluded)] {
-			found = append(found, fold(excluded)+" is excluded and takes part")
-		}
+	slices.SortFunc(found, func(a, b string) int {
+		return cmp.Compare(f.excluded.participants[a], f.excluded.participants[b])
+	})
+	for i := range found {
+		found[i] += " is excluded and takes part"
 	}
 	if len(found) > 0 {
 		return Fail, listing(found)
@@ -109,8 +114,8 @@ func checkNeverRecord(f *facts) (Status, string) {
 }
 
 // never are the participants whom nobody may record.
-func (f *facts) never() []*Member {
-	var all []*Member
+func (f *facts) never() []*entry {
+	var all []*entry
 	for _, p := range f.people {
 		if p.member != nil && p.member.Record == RecordNever {
 			all = append(all, p.member)

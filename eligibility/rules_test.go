@@ -19,7 +19,7 @@ type scene struct {
 	policy  *Policy
 	members []Member
 	copies  []calendar.Copy
-	signals Signals
+	signals []Signal
 	access  Access
 }
 
@@ -49,11 +49,11 @@ func copyOf(driver, owner string) calendar.Copy {
 }
 
 func (s *scene) decide() Decision {
-	d := NewDirectory(s.members)
+	x := NewDecider(s.policy, NewDirectory(s.members), s.signals)
 	if s.access != nil {
-		d = d.WithAccess(s.access)
+		x = x.WithAccess(s.access)
 	}
-	return Decide(calendar.Merge(s.copies)[0], s.policy, d, s.signals)
+	return x.Decide(calendar.Merge(s.copies)[0])
 }
 
 func (s *scene) first() *calendar.Copy { return &s.copies[0] }
@@ -197,9 +197,9 @@ func TestRules(t *testing.T) {
 			s.policy.Providers[linkparse.Zoom] = Provider{Enabled: true, Capture: []string{ZoomNative}}
 		}, "capture: fail", "no Zoom user of ana@acme.com", "providers.zoom.capture"},
 		{"skip and record at one instant", func(s *scene) {
-			s.signals = Signals{{Meeting: "u", Email: "x@acme.com", Signal: SignalSkip, At: start}, {Meeting: "u", Email: "a@acme.com", Signal: SignalRecord, At: start}}
+			s.signals = []Signal{{Meeting: "u", Email: "x@acme.com", Signal: SignalSkip, At: start}, {Meeting: "u", Email: "a@acme.com", Signal: SignalRecord, At: start}}
 		}, "override: fail", "x@acme.com asked", ""},
-		{"a wish without a name", func(s *scene) { s.signals = Signals{{Meeting: "u", Signal: SignalSkip}} }, "override: fail", "somebody without an address", ""},
+		{"a wish without a name", func(s *scene) { s.signals = []Signal{{Meeting: "u", Signal: SignalSkip}} }, "override: fail", "somebody without an address", ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := newScene()
@@ -261,7 +261,7 @@ func TestSignalNames(t *testing.T) {
 	} {
 		s := newScene()
 		s.first().Original = calendar.At(start)
-		s.signals = Signals{{Meeting: c.meeting, Email: "a@acme.com", Signal: SignalSkip, At: start}}
+		s.signals = []Signal{{Meeting: c.meeting, Email: "a@acme.com", Signal: SignalSkip, At: start}}
 		if d := s.decide(); d.Record == c.want {
 			t.Errorf("a skip of %q: record %v", c.meeting, d.Record)
 		}
@@ -280,7 +280,7 @@ func TestSignalOfExchange(t *testing.T) {
 	} {
 		s := newScene()
 		s.first().UID, s.first().Original = string(goid("00000000")), calendar.At(start)
-		s.signals = Signals{{Meeting: meeting, Email: "a@acme.com", Signal: SignalSkip, At: start}}
+		s.signals = []Signal{{Meeting: meeting, Email: "a@acme.com", Signal: SignalSkip, At: start}}
 		if d := s.decide(); d.Record == want {
 			t.Errorf("a skip of %q: record %v", meeting, d.Record)
 		}
@@ -289,7 +289,7 @@ func TestSignalOfExchange(t *testing.T) {
 
 func TestRulesTable(t *testing.T) {
 	const want = "confirmed timed calendar_access calendar_import primary_calendar lead_time recordable_participant " +
-		"excluded_domain excluded_participant excluded_title private conference_link provider_enabled provider_setup internal " +
+		"excluded_domain excluded_participant excluded_title custom:NAME private conference_link provider_enabled provider_setup internal " +
 		"never_record host consent_link consent_link_type consent_bypass consent_company consent_opt_out override capture bot_admission"
 	var ids []string
 	for _, r := range Rules() {
@@ -324,7 +324,7 @@ func TestAnswers(t *testing.T) {
 				s.copies[i].Attendees = append(s.copies[i].Attendees, calendar.Attendee{Email: "BOB@acme.com", Response: response})
 			}
 		}
-		f := newFacts(calendar.Merge(s.copies)[0], s.policy, NewDirectory(s.members), nil)
+		f := newFacts(NewDecider(s.policy, NewDirectory(s.members), nil), calendar.Merge(s.copies)[0])
 		got := "not listed"
 		for _, p := range f.people {
 			if p.String() == "bob@acme.com" {

@@ -33,17 +33,14 @@ func (e *Engine) decideAll(ctx context.Context) error {
 		}
 		e.decidedWith = live
 	}
-	directories := directories{
-		now:   e.Rules.Directory.WithAccess(reads(live)),
-		whole: e.Rules.Directory.WithAccess(reads(liveOnce)),
-	}
+	deciders := deciders{now: e.decider.WithAccess(reads(live)), whole: e.decider.WithAccess(reads(liveOnce))}
 	for {
 		keys, err := e.Store.Undecided(ctx, batch)
 		if err != nil {
 			return fmt.Errorf("read the undecided meetings: %w", err)
 		}
 		for _, k := range keys {
-			err := e.Store.Decide(ctx, k, func(tx Tx) error { return e.decide(tx, k, directories, e.Now()) })
+			err := e.Store.Decide(ctx, k, func(tx Tx) error { return e.decide(tx, k, deciders, e.Now()) })
 			if errors.Is(err, ErrStale) {
 				continue // another process decides this call; the meeting is still marked
 			}
@@ -57,9 +54,8 @@ func (e *Engine) decideAll(ctx context.Context) error {
 	}
 }
 
-// directories are the company's members, with what can be read now, and with what could be read if no
-// access had been lost.
-type directories struct{ now, whole *eligibility.Directory }
+// deciders decide with what can be read now, and with what could be read if no access had been lost.
+type deciders struct{ now, whole *eligibility.Decider }
 
 // live are the calendars, by address, that a connection has read and may still read; with the lost
 // ones, those too that it may not read any more.
@@ -80,7 +76,7 @@ func reads(live map[string]bool) eligibility.Access {
 }
 
 // decide is one step: decision, schedules and outbox change together or not at all.
-func (e *Engine) decide(tx Tx, k calendar.Key, d directories, now time.Time) error {
+func (e *Engine) decide(tx Tx, k calendar.Key, d deciders, now time.Time) error {
 	m, err := tx.Meeting()
 	if err != nil {
 		return err
@@ -93,7 +89,7 @@ func (e *Engine) decide(tx Tx, k calendar.Key, d directories, now time.Time) err
 	if err != nil {
 		return err
 	}
-	next := Decision{Decision: eligibility.Decide(m, e.Rules.Policy, d.now, e.Rules.Signals), DecidedAt: now}
+	next := Decision{Decision: d.now.Decide(m), DecidedAt: now}
 	if !next.Record {
 		next.Held = e.held(m, d.whole)
 	}
@@ -124,12 +120,12 @@ func (e *Engine) decide(tx Tx, k calendar.Key, d directories, now time.Time) err
 
 // held is the decision to record m that would stand if no access had been lost, or nil. What a lost
 // access hides may be as it was, so nothing is cancelled because of it.
-func (e *Engine) held(m calendar.Meeting, whole *eligibility.Directory) *eligibility.Decision {
+func (e *Engine) held(m calendar.Meeting, whole *eligibility.Decider) *eligibility.Decision {
 	m.Copies = slices.Clone(m.Copies)
 	for i := range m.Copies {
 		m.Copies[i].Source.NoAccess = !e.connected(m.Copies[i].Source)
 	}
-	if d := eligibility.Decide(m, e.Rules.Policy, whole, e.Rules.Signals); d.Record {
+	if d := whole.Decide(m); d.Record {
 		return &d
 	}
 	return nil

@@ -51,7 +51,12 @@ func (c Connection) String() string { return c.Driver + ":" + c.Account }
 type Rules struct {
 	Policy    *eligibility.Policy
 	Directory *eligibility.Directory
-	Signals   eligibility.Signals
+	Signals   []eligibility.Signal
+}
+
+// Decider decides by these rules.
+func (r Rules) Decider() *eligibility.Decider {
+	return eligibility.NewDecider(r.Policy, r.Directory, r.Signals)
 }
 
 // rosterEvery is how often a connection is asked which calendars there are.
@@ -60,6 +65,7 @@ const rosterEvery = 10 * time.Minute
 // An Engine runs the pipeline.
 type Engine struct {
 	Config
+	decider     *eligibility.Decider
 	reading     calendar.Reading
 	fingerprint string // of reading
 	// decidedWith are the calendars that were readable when everything was decided last.
@@ -76,7 +82,7 @@ type Engine struct {
 // New makes an engine. It does nothing by itself.
 func New(c Config) (*Engine, error) {
 	e := &Engine{
-		Config: c, reading: c.Rules.Policy.Reading(), connections: map[string]Connection{},
+		Config: c, decider: c.Rules.Decider(), reading: c.Rules.Policy.Reading(), connections: map[string]Connection{},
 		pulled: map[calendar.SourceID]bool{}, rosterAt: map[string]time.Time{}, rosterErr: map[string]string{},
 	}
 	for _, conn := range c.Connections {

@@ -43,10 +43,10 @@ func (c *decideCommand) Run(s streams) error {
 	if err != nil {
 		return err
 	}
-	directory := eligibility.NewDirectory(policy.Directory.Members)
+	decider := eligibility.NewDecider(policy, eligibility.NewDirectory(policy.Directory.Members), signals)
 	var decisions []eligibility.Decision
 	for _, m := range calendar.Merge(copies) {
-		decisions = append(decisions, eligibility.Decide(m, policy, directory, signals))
+		decisions = append(decisions, decider.Decide(m))
 	}
 	slices.SortStableFunc(decisions, func(a, b eligibility.Decision) int {
 		return cmp.Or(a.Start.Compare(b.Start), cmp.Compare(a.Meeting, b.Meeting))
@@ -68,7 +68,7 @@ func (c *decideCommand) Run(s streams) error {
 
 // readSignals reads what people said of meetings. A signal may protect somebody, so a file with a bad
 // line is no good at all.
-func readSignals(file string) (eligibility.Signals, error) {
+func readSignals(file string) ([]eligibility.Signal, error) {
 	if file == "" {
 		return nil, nil
 	}
@@ -77,7 +77,7 @@ func readSignals(file string) (eligibility.Signals, error) {
 		return nil, fmt.Errorf("syncd: %w", err)
 	}
 	defer f.Close()
-	var signals eligibility.Signals
+	var signals []eligibility.Signal
 	errs := jsonl.Each(file, f, func(line []byte) error {
 		sig, err := parseSignal(line)
 		signals = append(signals, sig)
