@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// testdata/links.jsonl and testdata/gateways.jsonl are the cases: texts and what must be found in
-// them, wrapped links and what is inside.
+// testdata/links.jsonl and testdata/gateways.jsonl are the reference's cases: texts and what must be found in
+// them, wrapped links and what is inside. further.jsonl has more of the first kind.
 
 type linkCase struct {
 	ID, Kind, Where, Input, Note string
@@ -85,7 +85,7 @@ func TestLinks(t *testing.T) {
 	if len(cases) != 356 {
 		t.Errorf("%d cases", len(cases))
 	}
-	for _, c := range cases {
+	for _, c := range append(cases, readCases[linkCase](t, "further.jsonl")...) {
 		t.Run(c.ID, func(t *testing.T) {
 			found := Find(Options{}, c.fields(t)...)
 			if len(c.Expect) == 0 {

@@ -110,7 +110,7 @@ func (r *reader) write(text []byte) {
 		r.text.Write(text)
 		return
 	}
-	r.text.WriteString(strings.ReplaceAll(dropInvisible(string(text)), `\/`, "/"))
+	r.text.WriteString(unslash(dropInvisible(string(text))))
 }
 
 func (r *reader) start(z *html.Tokenizer) {
@@ -151,7 +151,7 @@ func (r *reader) startAnchor(z *html.Tokenizer, name string, more bool) {
 		key, value, more = z.TagAttr()
 		switch string(key) {
 		case "href":
-			href = strings.TrimSpace(dropInvisible(unbroken.Replace(string(value))))
+			href = strings.TrimSpace(dropInvisible(unbroken.Replace(unslash(string(value)))))
 		case "id":
 			id = string(value)
 		}
@@ -168,8 +168,9 @@ func (r *reader) startAnchor(z *html.Tokenizer, name string, more bool) {
 	}
 }
 
-// unbroken drops what browsers drop in an attribute that has a URL.
-var unbroken = strings.NewReplacer("\r", "", "\n", "", "\t", "")
+// unbroken drops what browsers drop in an attribute that has a URL, and what transports left there: the
+// blank of iCalendar's folding, JSON's quotation marks and line breaks.
+var unbroken = strings.NewReplacer("\n ", "", "\r", "", "\n", "", "\t", "", `\"`, "", `\r`, "", `\n`, "")
 
 func isURLTag(raw []byte) bool {
 	return len(raw) > 7 && (bytes.EqualFold(raw[1:7], []byte("https:")) || bytes.EqualFold(raw[1:6], []byte("http:")))

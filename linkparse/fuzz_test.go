@@ -53,7 +53,7 @@ func checkFound(t *testing.T, kind Kind, text string) {
 }
 
 func FuzzFind(f *testing.F) {
-	for _, c := range readCases[linkCase](f, "links.jsonl") {
+	for _, c := range append(readCases[linkCase](f, "links.jsonl"), readCases[linkCase](f, "further.jsonl")...) {
 		f.Add(int(Auto), c.Input)
 		f.Add(int(URL), c.Input)
 	}

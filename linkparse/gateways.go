@@ -77,7 +77,7 @@ var gateways = []gateway{
 	{label: "mimecast", hint: "domain", hosts: []string{".mimecast.com", ".mimecastprotect.com"}, paths: []string{"/s/*"}},
 	{label: "inky", hint: "domain", hosts: []string{".inky.com"}, paths: []string{"/link"}},
 	{label: "emailprotection", hosts: []string{"url.emailprotection.link"}},
-	{label: "forcepoint", hosts: []string{".mailcontrol.com"}, paths: []string{"/sr/*"}},
+	{label: "forcepoint", hosts: []string{"mailcontrol.com", ".mailcontrol.com"}, paths: []string{"/sr/*"}},
 	{label: "egress", hosts: []string{"links.defend.egress.com"}},
 	{label: "calendly", hosts: []string{"calendly.com"}, accept: isCalendlyMeeting},
 	{label: "reclaim", hosts: []string{"reclaim.ai"}, paths: []string{"/z/*"}},
@@ -168,16 +168,15 @@ func inBase64(name string) func(address) string {
 	}
 }
 
-// isGoogleRedirect takes google.com, google.de, google.co.uk and google.com.au, with or without www.
-// It must not take google.com.evil.example.
-func isGoogleRedirect(a address) bool {
-	tld, ok := strings.CutPrefix(strings.TrimPrefix(a.host, "www."), "google.")
-	if !ok || a.path() != "/url" {
-		return false
-	}
+func isGoogleRedirect(a address) bool { return isGoogle(a.host) && a.path() == "/url" }
+
+// isGoogle takes google.com, google.de, google.co.uk and google.com.au, with or without www. It must not
+// take google.com.evil.example.
+func isGoogle(host string) bool {
+	tld, ok := strings.CutPrefix(strings.TrimPrefix(host, "www."), "google.")
 	second, country, two := strings.Cut(tld, ".")
-	if !two {
-		return tld == "com" || len(tld) == 2
+	if !ok || !two {
+		return ok && (tld == "com" || len(tld) == 2)
 	}
 	return (second == "co" || second == "com") && len(country) == 2
 }

@@ -74,15 +74,38 @@ func TestFind(t *testing.T) {
 		{"an app's link", URL, "msteams:/l/meetup-join/19:meeting_AAAA@thread.v2/0" + longContext, longLink},
 		{"a line of a list", Text, "Room 4; zoom.us/j/123456789", "https://zoom.us/j/123456789"},
 
+		// What transports leave.
+		{"a parameter wrapped behind its name", Text, "<https://zoom.us/j/123456789?pwd=\nabc.1>", "https://zoom.us/j/123456789?pwd=abc.1"},
+		{"a quoted link that is wrapped", Text, "> <https://zoom.us/j/1234\n> 56789?pwd=abc.1>", "https://zoom.us/j/123456789?pwd=abc.1"},
+		{"a wrapped link whose end is alone", Text, "<https://zoom.us/j/123456789?pwd=ab\nc.1\n>", "https://zoom.us/j/123456789?pwd=abc.1"},
+		{"a folded href", HTML, "<a href=\"https://zoom.us/j/1234\r\n 56789\">x</a>", "https://zoom.us/j/123456789"},
+		{"HTML in JSON", HTML, `<a href=\"https:\/\/zoom.us\/j\/123456789\">x<\/a>`, "https://zoom.us/j/123456789"},
+		{"JSON's escapes", Text, `"https://zoom.us/j/123456789?from=a\u0026pwd\u003dabc.1"`, "https://zoom.us/j/123456789?pwd=abc.1"},
+		{"iCalendar's escape in a v3 link", Text, `https://urldefense.com/v3/__https://zoom.us/j/123456789__\;!!a!b$\nBye`, "https://zoom.us/j/123456789"},
+		{"a v3 link around an escaped one", Text, "https://urldefense.com/v3/__https://urldefense.com/v1/url?u=https*3A//urldefense.com/v3/__https*3A//zoom.us/j/123456789__*3B*21*21a*21b*24&k=c__;JSUlJSUlJSU!!a!b$", "https://zoom.us/j/123456789"},
+		{"a raw context with blanks", Text, `https://teams.microsoft.com/l/meetup-join/19:meeting_AAAA@thread.v2/0?context={"Tid": "6e1f2a3b-0000-4000-8000-000000000001", "Oid": "6e1f2a3b-0000-4000-8000-000000000002"} now`, longLink},
+		{"escaped blanks", Text, "https://zoom.us/j/123456789%20 https://meet.google.com/abc-defg-hij%E2%80%8B https://acme.zoom.us/my/jane%0D%0A https://g.co/meet/acme%C2%A0", "https://zoom.us/j/123456789 https://meet.google.com/abc-defg-hij https://acme.zoom.us/my/jane https://g.co/meet/acme"},
+		{"more of a number behind a blank", Text, "https://zoom.us/j/123456789%2001", ""},
+		{"names with text glued to them", Text, "https://acme.zoom.us/my/jane,Room &lt;https://g.co/meet/acme&gt;", "https://acme.zoom.us/my/jane https://g.co/meet/acme"},
+		{"nested emphasis", Text, "*_https://acme.zoom.us/my/jane_*", "https://acme.zoom.us/my/jane"},
+		{"lists without blanks", Text, "https://acme.example/agenda;https://zoom.us/j/123456789,https://meet.google.com/abc-defg-hij", "https://zoom.us/j/123456789 https://meet.google.com/abc-defg-hij"},
+		{"a list's dash", Text, "-acme.zoom.us/j/123456789", "https://acme.zoom.us/j/123456789"},
+		{"another's fragment", Text, "evil.example#https://zoom.us/j/123456789", ""},
+		{"a room before a slash", Text, "Room 4/https://zoom.us/j/123456789", "https://zoom.us/j/123456789"},
+		{"without a scheme", Text, "\"zoom.us/j/123456789\" \u2022zoom.us/j/123456780 \uff08zoom.us/j/123456781\uff09 google.com/url?q=https://zoom.us/j/123456782", "https://zoom.us/j/123456789 https://zoom.us/j/123456780 https://zoom.us/j/123456781 https://zoom.us/j/123456782"},
+
 		// Order.
 		{"quoted by markup", HTML, `<div class="gmail_quote">https://zoom.us/j/123456780<div>x</div></div><p>https://zoom.us/j/123456789</p>`, "https://zoom.us/j/123456789 https://zoom.us/j/123456780"},
 		{"quoted by marks", Text, "> old https://zoom.us/j/123456780\nnew https://zoom.us/j/123456789", "https://zoom.us/j/123456789 https://zoom.us/j/123456780"},
 		{"a line that begins with From", Text, "> old https://zoom.us/j/123456780\nFrom: Jane\nnew https://zoom.us/j/123456789", "https://zoom.us/j/123456789 https://zoom.us/j/123456780"},
 		{"a header that begins with From", Text, "> old https://zoom.us/j/123456780\nFrom: Jane\nSent: today\nolder https://zoom.us/j/123456789", "https://zoom.us/j/123456780 https://zoom.us/j/123456789"},
+		{"an answer below what it answers", Text, "On Monday Joe\n<joe@acme.example> wrote:\n\n> https://zoom.us/j/123456780\n\nhttps://zoom.us/j/123456789", "https://zoom.us/j/123456789 https://zoom.us/j/123456780"},
+		{"an answer below what the markup quotes", HTML, `<div>On Monday Joe wrote:<br></div><blockquote type="cite">https://zoom.us/j/123456780</blockquote><p>https://zoom.us/j/123456789</p>`, "https://zoom.us/j/123456789 https://zoom.us/j/123456780"},
 		{"a quoted link with the password", Text, "https://zoom.us/j/123456789\n> https://zoom.us/j/123456789?pwd=a", "https://zoom.us/j/123456789?pwd=a"},
 
 		// Others.
 		{"a fragment that is a key", Text, "https://meet.proton.me/join/id-ABC#pwd-xyz", "https://meet.proton.me/join/id-ABC#pwd-xyz"},
+		{"dial-in pages", Text, "https://meet.jit.si/acme https://meet.jit.si/static/dialInInfo.html?room=acme https://chime.aws/dialinnumbers/", "https://meet.jit.si/acme"},
 		{"another's site", Text, "https://evil.8x8.vc.example/room https://app.slack.com/client/T1", ""},
 
 		// Numbers in print.
@@ -172,7 +195,7 @@ var lookAlikes = []string{
 	"https://HOST.evil.example", "https://notDOMAIN", "https://join-DOMAIN", "https://HOST@evil.example", "https://HOST:x@evil.example",
 	`https://evil.example\@HOST`, "https://evil.example/HOST", "https://evil.example/https://HOST", "https://evil.example?u=https://HOST",
 	"https://e.ex/?https://HOST", "evil.example/?u=https://HOST", "https://evil.example#https://HOST", "https://HOST%2eevil.example",
-	"https://HOST:8443", "https://HOST.", "https://xn--a.HOST", "https://x_.HOST", "ftp://HOST", "javascript://HOST", "jane@HOST",
+	"https://HOST:8443", "https://HOST.", "https://xn--a.HOST", "https://x_.HOST", "ftp://HOST", "javascript://HOST", "jane@HOST", "jane\uff20HOST",
 	"https://\u0430HOST", "\u0430HOST", "https://evil-\u0430HOST",
 	"https://nam01.safelinks.protection.outlook.com.evil.example/?url=https://HOST", "https://www.google.com.evil.example/url?q=https://HOST",
 	"https://www.google.evil/url?q=https://HOST", "https://google.co.evil/url?q=https://HOST",

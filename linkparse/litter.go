@@ -3,12 +3,17 @@ package linkparse
 import "strings"
 
 // tidy undoes what transports left in a text.
-func tidy(s string) string {
-	s = dropInvisible(s)
-	if strings.Contains(s, `\/`) { // JSON's
-		s = strings.ReplaceAll(s, `\/`, "/")
+func tidy(s string) string { return unfold(unslash(dropInvisible(unquotePrintable(s)))) }
+
+// slashes are what JSON escapes in a URL, and the one thing in one that iCalendar's escapes break:
+// Proofpoint's "__;". Other backslashes end a URL.
+var slashes = strings.NewReplacer(`\/`, "/", `\u0026`, "&", `\u003d`, "=", `\u003D`, "=", `__\;`, "__;")
+
+func unslash(s string) string {
+	if strings.IndexByte(s, '\\') < 0 {
+		return s
 	}
-	return unfold(unquotePrintable(s))
+	return slashes.Replace(s)
 }
 
 // dropInvisible takes out the characters that have no width: Proofpoint's alert mails put them between
@@ -84,7 +89,7 @@ func invisible(s string, i int) int {
 
 // unquotePrintable decodes a text that is quoted-printable as a whole: soft line breaks or "=3D" are in
 // it, and no "=" that could be anything else. One "=3D" alone proves nothing: a password may begin
-// with 3D.
+// with 3D. Nor does a parameter's "=" at the end of a line: a link may be wrapped there.
 func unquotePrintable(s string) string {
 	if strings.IndexByte(s, '=') < 0 || !strings.Contains(s, "=3D") && !strings.Contains(s, "=\n") && !strings.Contains(s, "=\r\n") {
 		return s
@@ -113,7 +118,7 @@ func unquotePrintable(s string) string {
 			return s
 		}
 	}
-	if breaks == 0 && escapes < 2 {
+	if breaks == 0 && escapes < 2 || wrapsParam(s) && !strings.Contains(s, "=3D") {
 		return s
 	}
 	return b.String()
@@ -130,6 +135,18 @@ var escaped = func() (t [256]bool) {
 }()
 
 func isUpperHex(c byte) bool { return isDigit(c) || c >= 'A' && c <= 'F' }
+
+// wrapsParam reports whether a line ends in a URL's parameter, up to the "=".
+func wrapsParam(s string) bool {
+	for line := range strings.Lines(s) {
+		before, ok := strings.CutSuffix(strings.TrimRight(line, "\r\n"), "=")
+		name := strings.LastIndexAny(before, "?&") + 1
+		if ok && name > 0 && all(before[name:], isToken) {
+			return true
+		}
+	}
+	return false
+}
 
 // unfold joins the lines of an iCalendar text that nobody unfolded (RFC 5545, 3.1): all lines that
 // a blank continues are full, and none is longer. Anything less would glue a paragraph's indented

@@ -63,22 +63,24 @@ func proofpointV3(a address) string {
 }
 
 // proofpointParts cuts at the first "__;" whose bytes are followed by "!", since the URL may contain one
-// too; behind a link that was wrapped twice, at the one that is the outer link's.
+// too; behind a link that was wrapped twice, at the one that is the outer link's. Links inside whose end was
+// escaped have none: then it is the last.
 func proofpointParts(rest string) (url, bytes string, ok bool) {
 	open := 0 // links inside whose end is still to come
 	for at := 0; ; {
 		i := strings.Index(rest[at:], "__;")
 		if i < 0 {
-			return "", "", false
+			return url, bytes, ok
 		}
 		open += strings.Count(rest[at:at+i], "/v3/__")
 		at += i + len("__;")
-		bytes = run(rest[at:], func(c byte) bool { return isToken(c) || c == '=' })
-		if !strings.HasPrefix(rest[at+len(bytes):], "!") {
+		b := run(rest[at:], func(c byte) bool { return isToken(c) || c == '=' })
+		if !strings.HasPrefix(rest[at+len(b):], "!") {
 			continue
 		}
+		url, bytes, ok = rest[:at-len("__;")], b, true
 		if open == 0 {
-			return rest[:at-len("__;")], bytes, true
+			return url, bytes, ok
 		}
 		open--
 	}

@@ -3,6 +3,7 @@ package linkparse
 import (
 	"slices"
 	"strings"
+	"unicode"
 )
 
 // A provider is a conference service: on which hosts it is, and which of its URLs are meetings.
@@ -80,12 +81,24 @@ func leadingID(segment string, min, max int) (string, bool) {
 }
 
 // endsToken reports whether what follows an id in a path shows that the id is complete: nothing, or
-// punctuation, escaped at times. Anything else may be more of it, and half an id is another's meeting.
+// punctuation or a blank, escaped at times. Anything else may be more of it, and half an id is another's
+// meeting. So are more digits behind a blank.
 func endsToken(rest string) bool {
-	if len(rest) >= 3 && rest[0] == '%' && isHex(rest[1]) && isHex(rest[2]) {
-		rest = string(rune(unhex(rest[1])<<4 | unhex(rest[2])))
+	rest = unescape(rest)
+	if rest == "" || strings.IndexByte(",;:!'\"()<>[]{}*|&", rest[0]) >= 0 {
+		return true
 	}
-	return rest == "" || strings.IndexByte(",;:!'\"()<>[]{}*|&", rest[0]) >= 0
+	end := strings.TrimLeftFunc(rest, func(r rune) bool {
+		return unicode.IsSpace(r) || r > unicode.MaxASCII && (unicode.IsPunct(r) || unicode.Is(unicode.Cf, r))
+	})
+	return len(end) < len(rest) && (end == "" || !isDigit(end[0]))
+}
+
+// leadingName is the name that a path segment begins with, of bytes that are ok. Punctuation at its end
+// is the sentence's.
+func leadingName(segment string, ok func(byte) bool) (string, bool) {
+	name := run(segment, ok)
+	return name, name != "" && !isMark(name[len(name)-1]) && endsToken(segment[len(name):])
 }
 
 // matches compares path segments with a pattern, in which "#" stands for the segment that is returned.
@@ -128,6 +141,9 @@ var others = []other{
 	{name: "facetime", hosts: []string{"facetime.apple.com"}, path: "/join", fragment: true},
 }
 
+// otherPages are what their invitations link to beside the room: dial-in numbers, help.
+var otherPages = set("static dialinnumbers information install")
+
 func otherProviders() []provider {
 	var ps []provider
 	for _, o := range others {
@@ -139,7 +155,8 @@ func otherProviders() []provider {
 func (o other) meeting(a address) (meeting, bool) {
 	path, query, fragment := a.path(), a.query(), a.fragment()
 	room, ok := strings.CutPrefix(path, o.path)
-	if !ok || !plain(path, isPathByte) || room == "" && !(o.fragment && fragment != "") {
+	first, _, _ := strings.Cut(room, "/")
+	if !ok || !plain(path, isPathByte) || otherPages[first] || room == "" && !(o.fragment && fragment != "") {
 		return meeting{}, false
 	}
 	url := "https://" + a.host + path
@@ -158,7 +175,7 @@ func (o other) meeting(a address) (meeting, bool) {
 // untrimmed is the address without the punctuation at a URL's end, if there is any: what we give must
 // be what we find again in a text.
 func untrimmed(url string) (address, bool) {
-	trimmed := trimPunctuation(url, 0)
+	trimmed := trimPunctuation(url, "")
 	a, ok := parse(trimmed)
 	return a, ok && trimmed != url
 }
@@ -214,14 +231,16 @@ func isQueryByte(c byte) bool   { return isPathByte(c) || c == '?' || c == '&' }
 func meetMeeting(a address) (meeting, bool) {
 	segments := a.segments()
 	if a.host == "g.co" { // a nickname, known within its organization
-		nick, ok := matches(segments, "meet/#")
-		if nick = strings.ToLower(nick); !ok || !all(nick, isToken) {
+		segment, _ := matches(segments, "meet/#")
+		nick, ok := leadingName(strings.ToLower(segment), isToken)
+		if !ok {
 			return meeting{}, false
 		}
 		return meeting{link: Link{URL: "https://g.co/meet/" + nick, MeetingID: nick}, key: "g.co/" + nick}, true
 	}
-	if code, ok := matches(segments, "lookup/#"); ok && all(code, isToken) {
-		return meeting{link: Link{URL: "https://meet.google.com/lookup/" + code, MeetingID: "lookup/" + code}, key: "lookup/" + code}, true
+	if segment, ok := matches(segments, "lookup/#"); ok {
+		code, ok := leadingName(segment, isToken)
+		return meeting{link: Link{URL: "https://meet.google.com/lookup/" + code, MeetingID: "lookup/" + code}, key: "lookup/" + code}, ok
 	}
 	segment, ok := matches(segments, "#")
 	if !ok {

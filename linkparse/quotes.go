@@ -21,7 +21,7 @@ func (d document) quotedLast(found []candidate) []candidate {
 	if len(found) < 2 {
 		return found
 	}
-	q := quotation{text: d.text, from: quoteStart(d.text), markup: d.quoted}
+	q := quotation{text: d.text, from: quoteStart(d.text, d.quoted), markup: d.quoted}
 	var fresh, quoted []candidate
 	for _, c := range found {
 		if q.has(c.at) {
@@ -77,20 +77,40 @@ var introductions = []struct{ begins, ends string }{
 	{"On ", "wrote:"}, {"Am ", "schrieb"}, {"Le ", "a écrit"}, {"El ", "escribió"}, {"Il ", "ha scritto"}, {"Op ", "schreef"},
 }
 
-// quoteStart is the offset of the first line below which all is quoted.
-func quoteStart(text string) int {
+// quoteStart is the offset of the first line below which all is quoted. Where ">" or the markup say what
+// is quoted, they say where it ends, too: the answer may stand below.
+func quoteStart(text string, markup []span) int {
 	at := 0
 	for at < len(text) {
 		end := strings.IndexByte(text[at:], '\n') + at + 1
 		if end == at {
 			end = len(text)
 		}
-		if line := strings.TrimLeft(text[at:end], " \t*>"); line != "" && quoteBegins[line[0]] && startsQuote(strings.Trim(text[at:end], " \t\r\n*>"), text[end:]) {
-			return at
+		line := strings.TrimLeft(text[at:end], " \t*")
+		if line != "" && quoteBegins[line[0]] && startsQuote(strings.TrimRight(line, " \t\r\n*"), text[end:]) && !marked(text[end:]) {
+			for len(markup) > 0 && markup[0].to <= at {
+				markup = markup[1:]
+			}
+			if len(markup) == 0 || at < markup[0].from && strings.TrimSpace(text[end:max(end, markup[0].from)]) != "" {
+				return at
+			}
 		}
 		at = end
 	}
 	return len(text)
+}
+
+// marked reports whether one of the next two lines that are not empty begins with ">". Two, because the
+// line before may be wrapped.
+func marked(below string) bool {
+	for range 2 {
+		below = strings.TrimLeft(below, " \t\r\n")
+		if strings.HasPrefix(below, ">") {
+			return true
+		}
+		_, below, _ = strings.Cut(below, "\n")
+	}
+	return false
 }
 
 // quoteBegins are the first bytes of all lines that startsQuote looks for.

@@ -52,7 +52,7 @@ func (f *finder) recover() {
 }
 
 // own is the text without what is quoted below it.
-func (h hint) own() string { return h.text[:quoteStart(h.text)] }
+func (h hint) own() string { return h.text[:quoteStart(h.text, nil)] }
 
 // zoom is the Zoom host that a gateway names, and the gateway.
 func (h hint) zoom() (host string, labels []string) {
@@ -91,7 +91,8 @@ var (
 	idLabels = []string{"meeting id", "meeting-id", "besprechungs-id", "id de réunion", "id de la réunion", "id de reunión", "id. de reunión",
 		"id de la reunión", "id da reunião", "id riunione", "vergader-id", "vergadering-id", "møte-id", "møde-id", "mötes-id", "kokouksen tunnus",
 		"identyfikator spotkania", "id schůzky", "идентификатор конференции", "toplantı kimliği",
-		"会议号", "会议 id", "會議 id", "会議 id", "ミーティングid", "회의 id", "모임 id"}
+		"webinar id", "webinar-id", "id spotkania", "id cuộc họp", "id rapat",
+		"会议号", "会议 id", "會議 id", "会議 id", "ミーティングid", "ミーティング id", "회의 id", "모임 id"}
 	passcodeLabels = []string{"passcode", "kenncode", "kennung", "code secret", "code d’accès", "code d'accès", "código de acceso", "código de acesso", "senha",
 		"codice di accesso", "wachtwoordcode", "toegangscode", "adgangskode", "tilgangskode", "lösenord", "passord", "kod dostępu", "パスコード", "密码", "密碼", "암호"}
 )
@@ -123,7 +124,7 @@ func indexFold(s, lower string) int {
 // printedID is the one number of min to max digits that a text prints as a meeting's, in groups or not.
 // "" if there is none or more than one.
 func printedID(text string, min, max int) string {
-	text = strings.ToLower(text)
+	text = strings.ReplaceAll(strings.ToLower(text), "\u00a0", " ")
 	only := ""
 	for _, label := range idLabels {
 		for rest := text; ; {
@@ -132,7 +133,7 @@ func printedID(text string, min, max int) string {
 				break
 			}
 			rest = after
-			id := spacedDigits(strings.TrimLeft(after, " \t\u00a0:\uff1a"))
+			id := spacedDigits(strings.TrimLeft(after, " \t\r\n:\uff1a*"))
 			if len(id) < min || len(id) > max || id == only {
 				continue
 			}

@@ -3,6 +3,8 @@ package linkparse
 import (
 	"slices"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 )
 
 // A scanner finds URLs in text. It goes from slash to slash, so text without any costs next to nothing,
@@ -63,27 +65,23 @@ func (c *scanner) start(i int) (from int, bare bool) {
 	for j > c.floor && isHostByte(c.s[j-1]) && i-j < 254 {
 		j--
 	}
-	if !strings.Contains(c.s[j:i], ".") || !startsBare(c.s[:j]) || !known(c.s[j:i], c.hosts) {
+	from = j + len(run(c.s[j:i], func(b byte) bool { return b == '-' })) // a list's dash, no host's
+	if !strings.Contains(c.s[from:i], ".") || !startsBare(c.s[:j]) || !known(c.s[from:i], c.hosts) {
 		return -1, false
 	}
-	return j, true
+	return from, true
 }
 
-// startsBare reports whether a URL without a scheme may begin behind before. Not behind "@": that
-// is an address. Not behind letters of other alphabets: those are look-alikes.
+// startsBare reports whether a URL without a scheme may begin behind before: blanks, brackets, quotation
+// marks, bullets, what separates a list. Not behind "@": that is an address. Not behind letters of other
+// alphabets: those are look-alikes.
 func startsBare(before string) bool {
-	if before == "" {
-		return true
+	r, _ := utf8.DecodeLastRuneInString(before)
+	if r <= unicode.MaxASCII {
+		return before == "" || strings.ContainsRune(" \t\r\n([{<>,;|\"'*", r)
 	}
-	if strings.IndexByte(" \t\r\n([{<>,;", before[len(before)-1]) >= 0 {
-		return true
-	}
-	for _, space := range []string{"\u00a0", "\u3000"} {
-		if strings.HasSuffix(before, space) {
-			return true
-		}
-	}
-	return false
+	const wideAt = '\uff20'
+	return r != wideAt && (unicode.IsSpace(r) || unicode.IsPunct(r) || unicode.IsSymbol(r))
 }
 
 // known reports whether the tables, or more, have the host.
@@ -95,7 +93,7 @@ func known(host string, more []string) bool {
 	for range gatewaysByHost.at(host) {
 		return true
 	}
-	return slices.Contains(more, host)
+	return isGoogle(host) || slices.Contains(more, host)
 }
 
 // inside reports whether the URL at from is a part of another one that has no scheme, as in
@@ -104,12 +102,15 @@ func (c *scanner) inside(from int) bool {
 	if from == c.floor || strings.IndexByte("=/?&#%", c.s[from-1]) < 0 {
 		return false
 	}
-	for j := from - 1; j >= c.floor && !ends[c.s[j]]; j-- {
-		if c.s[j] == '/' || c.s[j] == '?' {
-			return true
+	first := -1 // where the word's path, query or fragment begins
+	j := from - 1
+	for ; j >= c.floor && !ends[c.s[j]]; j-- {
+		if c.s[j] == '/' || c.s[j] == '?' || c.s[j] == '#' {
+			first = j
 		}
 	}
-	return false
+	// "Room4/https://…" is a list: a host has a dot.
+	return first >= 0 && (first < from-1 || strings.Contains(c.s[j+1:first], "."))
 }
 
 // ends are the bytes that end a URL in text: blanks and controls, what no URL has unescaped, and every
@@ -125,7 +126,7 @@ var ends = func() (t [256]bool) {
 // end in the text.
 func urlAt(s string, from int) (url string, end int) {
 	wrapped := from > 0 && s[from-1] == '<'
-	i := from
+	i, query := from, false
 	for i < len(s) {
 		if ends[s[i]] {
 			if wrapped && (s[i] == '\n' || s[i] == '\r') {
@@ -142,29 +143,40 @@ func urlAt(s string, from int) (url string, end int) {
 		if s[i] == ']' && strings.HasPrefix(s[i+1:], "(") { // Markdown's [url](url)
 			break
 		}
+		query = query || s[i] == '?' || s[i] == '#'
+		if !query && (s[i] == ',' || s[i] == ';') && isWeb(s[i+1:]) { // a list without blanks
+			break
+		}
 		i++
-	}
-	var before byte
-	if from > 0 {
-		before = s[from-1]
 	}
 	if i-from > maxURL {
 		return s[from:i], i
 	}
+	const marks = "*_"
+	before := s[len(strings.TrimRight(s[max(0, from-4):from], marks))+max(0, from-4) : from]
 	return clean(trimPunctuation(s[from:i], before)), i
 }
 
 // clean decodes the one entity that is left in plain text.
 func clean(url string) string { return strings.ReplaceAll(url, "&amp;", "&") }
 
-// joinLines gives the URL in <…> that was wrapped, if there is a ">" and no blank before it.
+// joinLines gives the URL in <…> that was wrapped, if there is a ">" and no blank before it. The ">" that
+// quotes a line is none.
 func joinLines(s string, from, at int) (url string, end int, ok bool) {
+	quoted := strings.HasPrefix(s[strings.LastIndexByte(s[:from], '\n')+1:], ">")
+	b := []byte(s[from:at])
 	for i := at; i < len(s) && i-from < maxURL; i++ {
 		switch {
+		case s[i] == '\n':
+			for quoted && i+1 < len(s) && (s[i+1] == '>' || s[i] == '>' && s[i+1] == ' ') {
+				i++
+			}
 		case s[i] == '>':
-			return strings.NewReplacer("\r", "", "\n", "").Replace(s[from:i]), i, true
-		case s[i] != '\r' && s[i] != '\n' && ends[s[i]]:
+			return string(b), i, true
+		case ends[s[i]] && s[i] != '\r':
 			return "", 0, false
+		case s[i] != '\r':
+			b = append(b, s[i])
 		}
 	}
 	return "", 0, false
@@ -178,7 +190,7 @@ func contextLength(s string) int {
 		switch {
 		case s[i] == '}':
 			return i + 1
-		case s[i] != '"' && ends[s[i]]:
+		case s[i] != '"' && s[i] != ' ' && ends[s[i]]:
 			return 1
 		}
 	}
@@ -186,8 +198,8 @@ func contextLength(s string) int {
 }
 
 // trimPunctuation cuts off what belongs to the sentence: brackets only if they were not opened in the
-// URL, emphasis only if the same mark is before it.
-func trimPunctuation(url string, before byte) string {
+// URL, emphasis only if the same mark is among those before it.
+func trimPunctuation(url, before string) string {
 	const brackets = "([{)]}"
 	if url == "" || strings.IndexByte(".,;:!?'~)]}*_", url[len(url)-1]) < 0 {
 		return url
@@ -207,7 +219,7 @@ func trimPunctuation(url string, before byte) string {
 		case strings.IndexByte(".,;:!?'~", last) >= 0:
 		case k >= 0 && open[k] < 0:
 			open[k]++
-		case (last == '*' || last == '_') && last == before:
+		case (last == '*' || last == '_') && strings.IndexByte(before, last) >= 0:
 		default:
 			return url
 		}

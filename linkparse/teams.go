@@ -161,9 +161,9 @@ func teamsAppAddress(rest string) (address, bool) {
 	return address{"teams.microsoft.com", rest}, strings.HasPrefix(rest, "/")
 }
 
-// decodeBase64 reads either alphabet, padded or not. It pads for itself: decoders that always append
-// "==" fail on three of four lengths.
+// decodeBase64 reads either alphabet, padded or not, and leaves what is glued to it. It pads for itself:
+// decoders that always append "==" fail on three of four lengths.
 func decodeBase64(s string) ([]byte, error) {
-	s = strings.NewReplacer("+", "-", "/", "_").Replace(strings.TrimRight(s, "="))
+	s = run(strings.NewReplacer("+", "-", "/", "_").Replace(s), isToken)
 	return base64.RawURLEncoding.DecodeString(s)
 }

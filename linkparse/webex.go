@@ -27,8 +27,7 @@ func webexMeeting(a address) (meeting, bool) {
 	}
 	for _, form := range []string{"meet/#", "join/#", "m/#"} { // personal rooms, under their users' names
 		if name, ok := matches(segments, form); ok {
-			segment := unescape(name)
-			if name = run(segment, isUserByte); name == "" || name[len(name)-1] == '.' || !endsToken(segment[len(name):]) {
+			if name, ok = leadingName(unescape(name), isUserByte); !ok {
 				return meeting{}, false
 			}
 			return meeting{

@@ -36,16 +36,19 @@ func zoomMeeting(a address) (meeting, bool) {
 	case zoomPages[sub], sub == "www" && base == "zoom.com":
 		return meeting{}, false
 	case sub == "events": // /ejl/ is one attendee's own link; /ev/ is the event's page
-		token, ok := matches(segments, "ejl/#")
-		if !ok || !all(token, isTokenOrMark) || isMark(token[len(token)-1]) {
+		segment, _ := matches(segments, "ejl/#")
+		token, ok := leadingName(segment, isTokenOrMark)
+		if !ok {
 			return meeting{}, false
 		}
 		return meeting{link: Link{URL: "https://" + a.host + "/ejl/" + token, MeetingID: token}, key: "ejl " + token}, true
 	case sub == "app": // the web client's own host serves no /j/
 		a.host = base
 	}
-	if name, ok := matches(segments, "my/#"); ok && all(name, isTokenOrMark) && !isMark(name[len(name)-1]) {
-		return zoomLink(a, "/my/", name, a.host+"/"+strings.ToLower(name)), true
+	if segment, ok := matches(segments, "my/#"); ok {
+		if name, ok := leadingName(segment, isTokenOrMark); ok {
+			return zoomLink(a, "/my/", name, a.host+"/"+strings.ToLower(name)), true
+		}
 	}
 	for _, f := range zoomForms {
 		if segment, ok := matches(segments, f.pattern); ok {

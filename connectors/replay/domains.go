@@ -17,7 +17,7 @@ var exampleDomains = []string{"example", "test", "invalid", "localhost", "exampl
 // has it, but for its ids.
 var providerDomains = strings.Fields(`
 	google.com googleapis.com googleusercontent.com gstatic.com goo.gl g.co google.de tel.meet meet.app
-	microsoft.com microsoft.us microsoftonline.com microsoftonline.us live.com cloud.microsoft static.microsoft
+	microsoft.com microsoft.us microsoftonline.com microsoftonline.us microsoftonline.cn live.com cloud.microsoft static.microsoft
 	outlook.com office.com office.net office365.com office365.us aka.ms azure.net lync.com
 	zoom.us zoom.com zoomgov.com zoom.com.cn zoom-x.de zoomcrc.com webex.com webex.com.cn sharepoint.com
 	meet.jit.si whereby.com gotomeeting.com goto.com chime.aws ringcentral.com 8x8.vc larksuite.com feishu.cn slack.com
@@ -33,7 +33,7 @@ var vanityDomains = []string{"zoom.us", "zoom.com", "zoomgov.com", "zoom.com.cn"
 
 // plainLabel is a name below a provider or a company that nobody chose for himself: a region, a
 // service, the made-up companies', or a pseudonym.
-var plainLabel = regexp.MustCompile(`^(?:[a-z]{2}\d{2}(?:web)?|www\d?|app|api|applications|marketplace|support|events|docs|help|success|explore|meetings?|mail|owa|calendar|files|hooks|lync|m|acme|globex|site\d+|sub\d+)$`)
+var plainLabel = regexp.MustCompile(`^(?:[a-z]{2}\d{2}(?:web|st\d)?|www\d?|app|api|applications|marketplace|support|events|docs|help|success|explore|meetings?|mail|owa|calendar|files|hooks|lync|m|acme|globex|site\d+|sub\d+)$`)
 
 // identifierDomains stand behind an "@" without being anybody's address: what is before it is a
 // calendar, an event, a thread of Teams, a room to dial or a mail server's number for a message.
