@@ -17,9 +17,10 @@ staticcheck:
 vuln:
 	go tool -modfile=tools/go.mod govulncheck ./...
 
-# store/db from store/queries.sql.
+# store/db from store/queries.sql, and configs/schema from the types of the configuration.
 generate:
 	cd store && go tool -modfile=../tools/go.mod sqlc generate
+	go test ./cmd/syncd -run TestSchemaFiles -update
 
 # The demo's tapes and the connectors' fixtures, recorded anew from the simulated tenants.
 record:

@@ -37,6 +37,7 @@ var may = map[string]struct {
 	"deliver":            {"schedule", "*", "sinks know schedules"},
 	"serve":              {"calendar eligibility engine schedule", "*", "shows what the engine's read side has"},
 	"config":             {"connectors eligibility eligibility/custom internal", "*", "files to structs"},
+	"config/schema":      {"config connectors eligibility linkparse", "*", "what config accepts, for editors"},
 	"cmd/syncd":          {"*", "*", "main wires"},
 
 	"connectors/conntest": {"calendar connectors connectors/replay", "*", "tests alone import it"},
@@ -47,10 +48,12 @@ var may = map[string]struct {
 
 // only lists packages that have one importer, with the reason.
 var only = map[string]struct{ importer, why string }{
-	"github.com/microsoftgraph/": {"connectors/outlook/graph", "its models compile for minutes and take 4.5 GB"},
-	"google.golang.org/api/":     {"connectors/google", "one connector, one SDK"},
-	"modernc.org/sqlite":         {"store", "SQL stays in the store"},
-	"testing":                    {"connectors/conntest", "tests are no part of the program"},
+	"github.com/microsoftgraph/":    {"connectors/outlook/graph", "its models compile for minutes and take 4.5 GB"},
+	"google.golang.org/api/":        {"connectors/google", "one connector, one SDK"},
+	"modernc.org/sqlite":            {"store", "SQL stays in the store"},
+	module + "config/schema":        {"no package but tests", "the daemon needs no schemas"},
+	"github.com/invopop/jsonschema": {"config/schema", "the daemon needs no schemas"},
+	"testing":                       {"connectors/conntest", "tests are no part of the program"},
 }
 
 // imports calls f for each import of each file that is no test. It parses the files itself: go test

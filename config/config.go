@@ -29,7 +29,7 @@ type Config struct {
 	Dir  string `yaml:"-"` // its directory
 
 	Store      string              `yaml:"store"`   // an SQLite file (syncd.db)
-	PolicyPath string              `yaml:"policy"`  // (policy.yaml)
+	PolicyPath string              `yaml:"policy"`  // the file of the company's rules (policy.yaml)
 	Policy     *eligibility.Policy `yaml:"-"`       // what that file says
 	Signals    string              `yaml:"signals"` // JSON Lines of what people said of meetings; "": none
 	Horizon    Horizon             `yaml:"horizon"`
@@ -45,8 +45,8 @@ type Config struct {
 
 // A Horizon is the stretch of time around now in which meetings matter.
 type Horizon struct {
-	Past   Duration `yaml:"past"`   // 1h to 31d (24h)
-	Future Duration `yaml:"future"` // 1d to 90d (28d)
+	Past   Duration `yaml:"past"`   // how far back, 1h to 31d (24h)
+	Future Duration `yaml:"future"` // how far ahead, 1d to 90d (28d)
 }
 
 // Deliver says where schedules go.

@@ -12,8 +12,9 @@ import (
 	"example.com/syncd/connectors"
 )
 
-// Names become part of ids, of metrics' labels and of file names.
-var nameForm = regexp.MustCompile(`^[a-z0-9.@_-]+$`)
+// NameForm is what a connection's name looks like: names become part of ids, of metrics' labels and of
+// file names.
+var NameForm = regexp.MustCompile(`^[a-z0-9.@_-]+$`)
 
 // connections decodes the list of connections, and reports what is wrong with it.
 func (d *decoder) connections(n *yaml.Node, drivers []connectors.Driver) []Connection {
@@ -91,7 +92,7 @@ func (d *decoder) connection(path string, n *yaml.Node, drivers []connectors.Dri
 func (d *decoder) connectionName(path string, n *yaml.Node, name *string) {
 	before := len(d.found)
 	d.value(path, n, reflect.ValueOf(name).Elem())
-	if len(d.found) == before && !nameForm.MatchString(*name) {
+	if len(d.found) == before && !NameForm.MatchString(*name) {
 		d.fail(path, " must be of the characters a-z 0-9 . @ _ -, not %s", quote(*name))
 	}
 }

@@ -95,7 +95,8 @@ type Driver struct {
 	Config func() Config // a new Config with its defaults set, to decode into
 }
 
-// Config is a connection's part of the configuration, with yaml tags.
+// Config is a connection's part of the configuration, with yaml tags. What Validate demands of a setting
+// may stand in a jsonschema tag too, for editors.
 type Config interface {
 	// Validate names every setting that is missing or wrong, by its key.
 	Validate() error

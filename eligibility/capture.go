@@ -1,6 +1,7 @@
 package eligibility
 
 import (
+	"maps"
 	"slices"
 	"strings"
 
@@ -14,6 +15,9 @@ var captureMethods = map[string][]string{
 	linkparse.Webex: {AuthenticatedBot, Bot},
 	linkparse.Meet:  {Bot},
 }
+
+// CaptureMethods are the providers whose calls can be recorded, each with the ways to do it, best first.
+func CaptureMethods() map[string][]string { return maps.Clone(captureMethods) }
 
 // available are what each method but the plain bot needs: why says what it lacks, "" if nothing; risk
 // is what may still go wrong.

@@ -34,8 +34,8 @@ var Driver = connectors.Driver{
 
 // Config is a connection's part of the configuration.
 type Config struct {
-	Address string `yaml:"address"` // the coordinator's: the one that people add to invites
-	Folder  string `yaml:"folder"`  // of .eml files, or a Maildir; each mail is a file
+	Address string `yaml:"address" jsonschema:"required,pattern=@"`  // the coordinator's: the one that people add to invites
+	Folder  string `yaml:"folder" jsonschema:"required,minLength=1"` // of .eml files, or a Maildir; each mail is a file
 }
 
 // Validate names every setting that is missing or wrong.

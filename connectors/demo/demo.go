@@ -27,7 +27,7 @@ var Driver = connectors.Driver{
 
 // Config is a connection's part of the configuration.
 type Config struct {
-	File string `yaml:"file"` // JSON Lines, one copy a line; read anew when it changes
+	File string `yaml:"file" jsonschema:"required,minLength=1"` // JSON Lines, one copy a line; read anew when it changes
 }
 
 // Validate names every setting that is missing or wrong.

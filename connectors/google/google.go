@@ -38,12 +38,12 @@ var Driver = connectors.Driver{
 
 // Config is a connection's part of the configuration.
 type Config struct {
-	Domain string `yaml:"domain"` // "acme.com"
+	Domain string `yaml:"domain" jsonschema:"required,minLength=1,pattern=^[^@]*$"` // "acme.com"
 	// ServiceAccountFile is the JSON key of a service account that the domain lets act for its users.
 	ServiceAccountFile string `yaml:"service_account_file"`
 	// Admin is the user as whom the roster is read; needs the right to read users.
 	Admin string   `yaml:"admin"`
-	Users []string `yaml:"users"` // instead of the roster
+	Users []string `yaml:"users" jsonschema:"pattern=@"` // instead of the roster
 
 	pageSize int64 // of listings; for tests
 }

@@ -52,11 +52,11 @@ var clouds = map[string]cloud{
 
 // Config is a connection's part of the configuration.
 type Config struct {
-	Tenant           string   `yaml:"tenant"` // its domain or id
+	Tenant           string   `yaml:"tenant" jsonschema:"required,minLength=1"` // its domain or id
 	ClientID         string   `yaml:"client_id"`
 	ClientSecretFile string   `yaml:"client_secret_file"`
-	Cloud            string   `yaml:"cloud"` // (global) | gcc_high | dod | china
-	Users            []string `yaml:"users"` // instead of the roster
+	Cloud            string   `yaml:"cloud"`                        // a national cloud: (global) | gcc_high | dod | china
+	Users            []string `yaml:"users" jsonschema:"pattern=@"` // instead of the roster
 
 	pageSize int32 // of listings; for tests
 }
