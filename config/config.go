@@ -117,7 +117,7 @@ func (c *Config) loadPolicy(d *decoder, drivers []string) (err error) {
 	if c.PolicyPath == "" { // check has said so
 		return nil
 	}
-	c.Policy, err = loadPolicy(c.PolicyPath, drivers)
+	c.Policy, err = LoadPolicy(c.PolicyPath, drivers...)
 	if errors.Is(err, fs.ErrNotExist) {
 		d.fail("policy", ": %v", err)
 		return nil

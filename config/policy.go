@@ -11,12 +11,10 @@ import (
 	"example.com/syncd/eligibility/custom"
 )
 
-// LoadPolicy reads policy.yaml over the defaults. The error joins all that is wrong with it, each an
-// *Error; what only a valid file can be asked, Validate's problems, comes once the rest is mended.
-func LoadPolicy(path string) (*eligibility.Policy, error) { return loadPolicy(path, nil) }
-
-// loadPolicy also finds imports that none of the drivers brings, where the drivers are known.
-func loadPolicy(path string, drivers []string) (*eligibility.Policy, error) {
+// LoadPolicy reads policy.yaml over the defaults, and the directory's file if it names one. The error joins
+// all that is wrong with them, each an *Error; what only a valid file can be asked, Validate's problems,
+// comes once the rest is mended. Where drivers are named, imports that none of them brings are wrong, too.
+func LoadPolicy(path string, drivers ...string) (*eligibility.Policy, error) {
 	data, err := read(path, "write one, or start from configs/policy.yaml")
 	if err != nil {
 		return nil, err
@@ -34,7 +32,7 @@ func loadPolicy(path string, drivers []string) (*eligibility.Policy, error) {
 		place(problem)
 	}
 	for _, source := range slices.Sorted(maps.Keys(p.Import)) {
-		if drivers != nil && !slices.Contains(drivers, source) {
+		if len(drivers) > 0 && !slices.Contains(drivers, source) {
 			place(eligibility.Problem{Path: "import." + source, Message: "unknown driver " + meant(source, drivers, drivers)})
 		}
 	}

@@ -25,7 +25,7 @@ import (
 type Config struct {
 	Store       Store
 	Connections []Connection
-	Rules       Rules
+	Rules       Rules           // those to begin with; see SetRules
 	Sinks       []schedule.Sink // each schedule goes to all of them
 	// Resolver follows the links that can't be decoded offline. Nil: they stay wrapped.
 	Resolver linkparse.Resolver
@@ -65,6 +65,7 @@ const rosterEvery = 10 * time.Minute
 // An Engine runs the pipeline.
 type Engine struct {
 	Config
+	wake        chan struct{} // ends the rest between two passes
 	decider     *eligibility.Decider
 	reading     calendar.Reading
 	fingerprint string // of reading
@@ -77,28 +78,75 @@ type Engine struct {
 	rosterAt  map[string]time.Time // by connection: when its sources were listed last
 	rosterErr map[string]string
 	passedAt  time.Time
+	next      *Rules // for the next pass; nil: the same
+	rulesErr  string
 }
 
 // New makes an engine. It does nothing by itself.
 func New(c Config) (*Engine, error) {
 	e := &Engine{
-		Config: c, decider: c.Rules.Decider(), reading: c.Rules.Policy.Reading(), connections: map[string]Connection{},
+		Config: c, wake: make(chan struct{}, 1), connections: map[string]Connection{},
 		pulled: map[calendar.SourceID]bool{}, rosterAt: map[string]time.Time{}, rosterErr: map[string]string{},
 	}
 	for _, conn := range c.Connections {
 		e.connections[conn.String()] = conn
 	}
+	return e, e.use(c.Rules)
+}
+
+// use makes everything read and decided by r from now on.
+func (e *Engine) use(r Rules) error {
+	reading := r.Policy.Reading()
 	b, err := json.Marshal(struct {
 		Reading  calendar.Reading
 		Links    int
 		Followed bool
-	}{e.reading, linkparse.Version, c.Resolver != nil})
+	}{reading, linkparse.Version, e.Resolver != nil})
 	if err != nil {
-		return nil, fmt.Errorf("fingerprint of the reading: %w", err)
+		return fmt.Errorf("fingerprint of the reading: %w", err)
 	}
 	sum := sha256.Sum256(b)
-	e.fingerprint = hex.EncodeToString(sum[:8])
-	return e, nil
+	e.decider, e.reading, e.fingerprint = r.Decider(), reading, hex.EncodeToString(sum[:8])
+	return nil
+}
+
+// SetRules replaces the rules. The next pass, which begins at once, decides everything by them; the one
+// that is under way goes on by the old ones.
+func (e *Engine) SetRules(r Rules) {
+	e.mu.Lock()
+	e.next, e.rulesErr = &r, ""
+	e.mu.Unlock()
+	e.Wake()
+}
+
+// RulesFailed notes why newer rules are not in force, for whoever asks for the engine's health.
+func (e *Engine) RulesFailed(err error) {
+	e.mu.Lock()
+	e.rulesErr = err.Error()
+	e.mu.Unlock()
+}
+
+// Wake begins the next pass as soon as the one under way, if any, ends.
+func (e *Engine) Wake() {
+	select {
+	case e.wake <- struct{}{}:
+	default:
+	}
+}
+
+// adopt takes up rules that were set since the last pass.
+func (e *Engine) adopt(ctx context.Context) error {
+	e.mu.Lock()
+	next := e.next
+	e.next = nil
+	e.mu.Unlock()
+	if next == nil {
+		return nil
+	}
+	if err := e.use(*next); err != nil {
+		return err
+	}
+	return e.Start(ctx)
 }
 
 // Start makes everything decided again: the rules may have changed while the daemon was down.
@@ -117,6 +165,9 @@ func (e *Engine) Start(ctx context.Context) error {
 // work.
 func (e *Engine) Pass(ctx context.Context) error {
 	now := e.Now()
+	if err := e.adopt(ctx); err != nil {
+		return err
+	}
 	for _, c := range e.Connections {
 		if err := e.list(ctx, c, now); err != nil {
 			return err
@@ -155,6 +206,8 @@ func (e *Engine) Run(ctx context.Context, after func(context.Context) error) err
 		case <-ctx.Done():
 			timer.Stop()
 			return nil
+		case <-e.wake:
+			timer.Stop()
 		case <-timer.C:
 		}
 	}
@@ -187,13 +240,14 @@ func (e *Engine) rest(ctx context.Context) (time.Duration, error) {
 type Health struct {
 	PassedAt    time.Time         // the end of the last pass; zero: none yet
 	Connections map[string]string // by connection: what listing its calendars failed with, "" if it did not
+	Rules       string            // why the newest rules are not in force, "" if they are
 }
 
 // Health reports the engine's own part; the state of each calendar is in the store.
 func (e *Engine) Health() Health {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	h := Health{PassedAt: e.passedAt, Connections: map[string]string{}}
+	h := Health{PassedAt: e.passedAt, Connections: map[string]string{}, Rules: e.rulesErr}
 	for _, c := range e.Connections {
 		h.Connections[c.String()] = e.rosterErr[c.String()]
 	}

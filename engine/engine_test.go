@@ -454,6 +454,57 @@ func TestReadingChangeListsAnew(t *testing.T) {
 	}
 }
 
+// TestNewRules: a running engine takes up new rules, and what people say of a meeting holds whatever becomes
+// of its time, its title and its other copies.
+func TestNewRules(t *testing.T) {
+	d := newDaemon(t, "ana@acme.com", "bo@acme.com")
+	d.tn.log("ana@acme.com").put(call("u1", "91234567890", 48, "joe@globex.com"))
+	rules := func(exclude string, signals ...eligibility.Signal) engine.Rules {
+		p := *d.policy
+		if exclude != "" {
+			p.Exclude.Domains = []string{exclude}
+		}
+		return engine.Rules{Policy: &p, Directory: eligibility.NewDirectory(p.Directory.Members), Signals: signals}
+	}
+	skip := eligibility.Signal{Meeting: "u1", Email: "ana@acme.com", Signal: eligibility.SignalSkip, At: began}
+	wish := skip
+	wish.Signal, wish.At = eligibility.SignalRecord, began.Add(time.Minute)
+	err := d.session(func(e *engine.Engine, _ *store.Store) error {
+		for _, step := range []struct {
+			about string
+			do    func()
+			live  int
+		}{
+			{"the first rules", func() {}, 1},
+			{"its guests are excluded", func() { e.SetRules(rules("globex.com")) }, 0},
+			{"they are not any more", func() { e.SetRules(rules("")) }, 1},
+			{"bad rules change nothing", func() { e.RulesFailed(errors.New("policy.yaml:3: no")) }, 1},
+			{"skipped", func() { e.SetRules(rules("", skip)) }, 0},
+			{"moved, and still skipped", func() { d.tn.log("ana@acme.com").put(call("u1", "91234567890", 60, "joe@globex.com")) }, 0},
+			{"on another calendar, and still skipped", func() { d.tn.log("bo@acme.com").put(call("u1", "91234567890", 60, "joe@globex.com")) }, 0},
+			{"listed anew, and still skipped", func() { d.tn.log("ana@acme.com").oldest = len(d.tn.log("ana@acme.com").changes) + 1 }, 0},
+			{"recorded after all", func() { e.SetRules(rules("", skip, wish)) }, 1},
+			{"which does not lift what protects people", func() { e.SetRules(rules("globex.com", wish)) }, 0},
+		} {
+			step.do()
+			if step.about == "bad rules change nothing" && e.Health().Rules == "" {
+				t.Error("nobody can see that the rules were bad")
+			}
+			if err := e.Pass(t.Context()); err != nil {
+				return err
+			}
+			d.now = d.now.Add(2 * time.Minute)
+			if got := len(d.sink.live(d.now)); got != step.live {
+				t.Errorf("%s: %d are recorded", step.about, got)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
 // follower knows where one wrapped link leads, and fails for all others.
 type follower struct{ link, target string }
 

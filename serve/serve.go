@@ -145,14 +145,16 @@ func (c Config) sources(ctx context.Context) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	health := c.Health()
 	sources := make([]source, len(states))
 	for i, s := range states {
 		sources[i] = source{string(s.ID), s.Calendar, s.PulledAt, s.NextAt, s.Refused, s.Held, s.Failures, s.Error}
 	}
 	return struct {
 		Connections map[string]string `json:"connections"`
+		Rules       string            `json:"rules,omitempty"` // why the newest rules are not in force
 		Sources     []source          `json:"sources"`
-	}{c.Health().Connections, sources}, nil
+	}{health.Connections, health.Rules, sources}, nil
 }
 
 func listing(what string, list func(context.Context) (any, error), log *slog.Logger) http.HandlerFunc {

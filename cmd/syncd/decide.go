@@ -2,18 +2,12 @@ package main
 
 import (
 	"bufio"
-	"bytes"
 	"cmp"
-	"encoding/json"
-	"errors"
-	"fmt"
-	"os"
 	"slices"
 
 	"example.com/syncd/calendar"
 	"example.com/syncd/config"
 	"example.com/syncd/eligibility"
-	"example.com/syncd/internal/jsonl"
 )
 
 // decideCommand decides events that are given to it.
@@ -64,44 +58,4 @@ func (c *decideCommand) Run(s streams) error {
 		return errPartly
 	}
 	return nil
-}
-
-// readSignals reads what people said of meetings. A signal may protect somebody, so a file with a bad
-// line is no good at all.
-func readSignals(file string) ([]eligibility.Signal, error) {
-	if file == "" {
-		return nil, nil
-	}
-	f, err := os.Open(file)
-	if err != nil {
-		return nil, fmt.Errorf("syncd: %w", err)
-	}
-	defer f.Close()
-	var signals []eligibility.Signal
-	errs := jsonl.Each(file, f, func(line []byte) error {
-		sig, err := parseSignal(line)
-		signals = append(signals, sig)
-		return err
-	})
-	return signals, errors.Join(errs...)
-}
-
-// parseSignal reads one line.
-func parseSignal(line []byte) (eligibility.Signal, error) {
-	var sig eligibility.Signal
-	d := json.NewDecoder(bytes.NewReader(line))
-	d.DisallowUnknownFields()
-	if err := d.Decode(&sig); err != nil {
-		return sig, plainJSON(err)
-	}
-	known := []string{eligibility.SignalOptOut, eligibility.SignalSkip, eligibility.SignalRecord}
-	switch {
-	case sig.Meeting == "":
-		return sig, errors.New(`the key "meeting" is missing or empty`)
-	case sig.At.IsZero():
-		return sig, errors.New(`the key "at" is missing`)
-	case !slices.Contains(known, sig.Signal):
-		return sig, fmt.Errorf("%q is no signal; it is one of opt_out, skip, record", sig.Signal)
-	}
-	return sig, nil
 }

@@ -19,7 +19,6 @@ import (
 	"example.com/syncd/connectors"
 	"example.com/syncd/connectors/replay"
 	"example.com/syncd/deliver"
-	"example.com/syncd/eligibility"
 	"example.com/syncd/engine"
 	"example.com/syncd/linkparse"
 	"example.com/syncd/resolver"
@@ -115,6 +114,7 @@ func (c *runCommand) work(ctx context.Context, s streams, cfg *config.Config, e 
 		log.Info("serving", "address", "http://"+l.Addr().String(), "api", map[bool]string{true: "open to the token", false: "closed: no serve.token_file"}[token != ""])
 		g.Go(func() error { return serve.Serve(ctx, l, h) })
 	}
+	g.Go(func() error { return watchRules(ctx, cfg, e, log) })
 	g.Go(func() error { return e.Run(ctx, r.report) })
 	return g.Wait()
 }
@@ -144,16 +144,6 @@ func clock(cfg *config.Config) func() time.Time {
 	}
 	began := time.Now()
 	return func() time.Time { return cfg.Clock.Add(time.Since(began)) }
-}
-
-func loadRules(cfg *config.Config) (engine.Rules, error) {
-	signals, err := readSignals(cfg.Signals)
-	if err != nil {
-		return engine.Rules{}, err
-	}
-	return engine.Rules{
-		Policy: cfg.Policy, Directory: eligibility.NewDirectory(cfg.Policy.Directory.Members), Signals: signals,
-	}, nil
 }
 
 // connect opens every connection of the configuration. No provider is asked for anything yet.
