@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"slices"
 	"strings"
 	"time"
 
@@ -25,22 +24,21 @@ func (e *Engine) decideAll(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("read the sources: %w", err)
 	}
-	live, liveOnce := e.live(sources, false), e.live(sources, true)
-	if !maps.Equal(live, e.decidedWith) {
+	if live := live(sources, e.connected, false); !maps.Equal(live, e.decidedWith) {
 		// Whether a member is recordable hangs on it, in any meeting.
 		if err := e.Store.MarkUndecided(ctx, e.Now()); err != nil {
 			return fmt.Errorf("mark meetings as undecided: %w", err)
 		}
 		e.decidedWith = live
 	}
-	deciders := deciders{now: e.decider.WithAccess(reads(live)), whole: e.decider.WithAccess(reads(liveOnce))}
+	judge := NewJudge(e.decider, sources, e.connected)
 	for {
 		keys, err := e.Store.Undecided(ctx, batch)
 		if err != nil {
 			return fmt.Errorf("read the undecided meetings: %w", err)
 		}
 		for _, k := range keys {
-			err := e.Store.Decide(ctx, k, func(tx Tx) error { return e.decide(tx, k, deciders, e.Now()) })
+			err := e.Store.Decide(ctx, k, func(tx Tx) error { return e.decide(tx, k, judge, e.Now()) })
 			if errors.Is(err, ErrStale) {
 				continue // another process decides this call; the meeting is still marked
 			}
@@ -54,45 +52,19 @@ func (e *Engine) decideAll(ctx context.Context) error {
 	}
 }
 
-// deciders decide with what can be read now, and with what could be read if no access had been lost.
-type deciders struct{ now, whole *eligibility.Decider }
-
-// live are the calendars, by address, that a connection has read and may still read; with the lost
-// ones, those too that it may not read any more.
-func (e *Engine) live(sources []SourceState, withLost bool) map[string]bool {
-	live := map[string]bool{}
-	for _, s := range sources {
-		if e.connected(s.Source) && (withLost || !s.Refused) && !s.PulledAt.IsZero() {
-			live[strings.ToLower(s.Calendar)] = true
-		}
-	}
-	return live
-}
-
-func reads(live map[string]bool) eligibility.Access {
-	return func(addresses []string) bool {
-		return slices.ContainsFunc(addresses, func(a string) bool { return live[strings.ToLower(a)] })
-	}
-}
-
 // decide is one step: decision, schedules and outbox change together or not at all.
-func (e *Engine) decide(tx Tx, k calendar.Key, d deciders, now time.Time) error {
+func (e *Engine) decide(tx Tx, k calendar.Key, judge Judge, now time.Time) error {
 	m, err := tx.Meeting()
 	if err != nil {
 		return err
 	}
 	m.Key = k
-	for i, c := range m.Copies {
-		m.Copies[i].Source.NoAccess = c.Source.NoAccess || !e.connected(c.Source)
-	}
 	prev, known, err := tx.Decision()
 	if err != nil {
 		return err
 	}
-	next := Decision{Decision: d.now.Decide(m), DecidedAt: now}
-	if !next.Record {
-		next.Held = e.held(m, d.whole)
-	}
+	next := judge.Decide(m)
+	next.DecidedAt = now
 	if len(m.Copies) == 0 {
 		if !known {
 			return nil
@@ -114,19 +86,6 @@ func (e *Engine) decide(tx Tx, k calendar.Key, d deciders, now time.Time) error 
 		if err := tx.PutSchedule(s, now); err != nil {
 			return err
 		}
-	}
-	return nil
-}
-
-// held is the decision to record m that would stand if no access had been lost, or nil. What a lost
-// access hides may be as it was, so nothing is cancelled because of it.
-func (e *Engine) held(m calendar.Meeting, whole *eligibility.Decider) *eligibility.Decision {
-	m.Copies = slices.Clone(m.Copies)
-	for i := range m.Copies {
-		m.Copies[i].Source.NoAccess = !e.connected(m.Copies[i].Source)
-	}
-	if d := whole.Decide(m); d.Record {
-		return &d
 	}
 	return nil
 }
