@@ -3,6 +3,7 @@
 package eligibility
 
 import (
+	"slices"
 	"time"
 
 	"example.com/syncd/calendar"
@@ -155,3 +156,8 @@ const (
 	SignalSkip   = "skip"
 	SignalRecord = "record"
 )
+
+// Known reports whether the signal is one of those.
+func (s Signal) Known() bool {
+	return slices.Contains([]string{SignalOptOut, SignalSkip, SignalRecord}, s.Signal)
+}

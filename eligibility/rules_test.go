@@ -2,6 +2,8 @@ package eligibility
 
 import (
 	"fmt"
+	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -287,17 +289,47 @@ func TestSignalOfExchange(t *testing.T) {
 	}
 }
 
+// TestRulesTable: the code, the reference (testdata/eligibility.md) and the documentation have the same rules in
+// the same order, with the same settings.
 func TestRulesTable(t *testing.T) {
-	const want = "confirmed timed calendar_access calendar_import primary_calendar lead_time recordable_participant " +
-		"excluded_domain excluded_participant excluded_title custom:NAME private conference_link provider_enabled provider_setup internal " +
-		"never_record host consent_link consent_link_type consent_bypass consent_company consent_opt_out override capture bot_admission"
-	var ids []string
-	for _, r := range Rules() {
-		ids = append(ids, r.ID)
+	reference, documented := tableRows(t, "testdata/eligibility.md", 4), tableRows(t, "../docs/policy.md", 5)
+	if len(reference) != len(Rules()) || len(documented) != len(Rules()) {
+		t.Errorf("%d rules, the reference has %d, the documentation %d", len(Rules()), len(reference), len(documented))
 	}
-	if got := strings.Join(ids, " "); got != want {
-		t.Errorf("got  %s\nwant %s", got, want)
+	for i, r := range Rules() {
+		if i < len(reference) && (reference[i][0] != r.ID || reference[i][3] != r.Setting) {
+			t.Errorf("the reference has %s (%s), not %s (%s)", reference[i][0], reference[i][3], r.ID, r.Setting)
+		}
+		if i < len(documented) {
+			if want := []string{r.ID, documented[i][1], r.Setting, r.Who, r.Again}; !slices.Equal(documented[i], want) {
+				t.Errorf("documented is %q, want %q", documented[i], want)
+			}
+		}
+		if r.Who == "" || r.Again == "" || RuleOf(Check{Rule: strings.Replace(r.ID, "NAME", "x", 1)}) != r {
+			t.Errorf("%+v is not whole", r)
+		}
 	}
+}
+
+// tableRows are the rows of a file's table of rules: those of so many columns that begin with a word in code.
+func tableRows(t *testing.T, file string, columns int) [][]string {
+	t.Helper()
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var rows [][]string
+	for line := range strings.Lines(string(text)) {
+		cells := strings.Split(strings.Trim(strings.TrimSpace(line), "|"), "|")
+		if len(cells) != columns || !strings.HasPrefix(line, "| `") {
+			continue
+		}
+		for i, c := range cells {
+			cells[i] = strings.TrimPrefix(strings.ReplaceAll(strings.TrimSpace(c), "`", ""), "–")
+		}
+		rows = append(rows, cells)
+	}
+	return rows
 }
 
 func TestOnBehalfOf(t *testing.T) {

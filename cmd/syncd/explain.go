@@ -7,12 +7,15 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
 	"example.com/syncd/calendar"
+	"example.com/syncd/config"
 	"example.com/syncd/eligibility"
 	"example.com/syncd/engine"
+	"example.com/syncd/linkparse"
 	"example.com/syncd/schedule"
 	"example.com/syncd/store"
 )
@@ -21,7 +24,7 @@ import (
 type explainCommand struct {
 	configFlag
 	JSON    bool   `help:"Print one line of JSON for each meeting."`
-	Meeting string `arg:"" help:"The meeting: its UID, with or without the occurrence (UID/2026-11-24T10:00:00Z), or words of its title."`
+	Meeting string `arg:"" help:"The meeting: its UID, with or without the occurrence (UID/2026-11-24T10:00:00Z), its conference link, or words of its title."`
 }
 
 // explanation is one meeting's answer.
@@ -32,7 +35,26 @@ type explanation struct {
 	// Held says that it is recorded all the same, since only the access to calendars was lost.
 	Held      bool                `json:"held,omitempty"`
 	SeenOn    []string            `json:"seen_on"`
+	Found     []foundLink         `json:"found,omitempty"`
+	Remedies  []remedy            `json:"remedies,omitempty"` // of the checks that fail or warn, in their order
 	Schedules []schedule.Schedule `json:"schedules,omitempty"`
+}
+
+// A foundLink is a conference link, or a wrapped one that can't be decoded, and where it stands.
+type foundLink struct {
+	Provider  string   `json:"provider,omitempty"`
+	MeetingID string   `json:"meeting_id,omitempty"`
+	WrappedBy []string `json:"wrapped_by,omitempty"`
+	Domain    string   `json:"domain,omitempty"` // what a gateway says is behind its link
+	In        []string `json:"in"`               // fields and calendars: "location on google:ana@acme.com"
+}
+
+// A remedy is how the outcome of a check can change.
+type remedy struct {
+	Rule    string `json:"rule"`
+	Setting string `json:"setting,omitempty"`
+	Who     string `json:"who,omitempty"`   // can change it
+	Again   string `json:"again,omitempty"` // it is decided
 }
 
 func (c *explainCommand) Run(ctx context.Context, s streams) error {
@@ -40,10 +62,7 @@ func (c *explainCommand) Run(ctx context.Context, s streams) error {
 	if err != nil {
 		return err
 	}
-	if _, err := os.Stat(cfg.Store); errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("there is no store at %s yet; let \"syncd run --config %s\" read the calendars first", cfg.Store, c.Config)
-	}
-	st, err := store.OpenReader(ctx, cfg.Store)
+	st, err := openStore(ctx, cfg, c.Config)
 	if err != nil {
 		return err
 	}
@@ -51,9 +70,6 @@ func (c *explainCommand) Run(ctx context.Context, s streams) error {
 	found, err := find(ctx, st, c.Meeting)
 	if err != nil {
 		return err
-	}
-	if len(found) == 0 {
-		return fmt.Errorf("no meeting %q is known: no calendar that was read shows it within the horizon (give its UID, or words of its title; titles of private meetings are not kept)", c.Meeting)
 	}
 	for i, d := range found {
 		x, err := explain(ctx, st, d)
@@ -72,16 +88,29 @@ func (c *explainCommand) Run(ctx context.Context, s streams) error {
 	return nil
 }
 
-// find looks for a meeting by its key, its series, or words of its title, in this order.
+// openStore opens what a daemon with this configuration has stored.
+func openStore(ctx context.Context, cfg *config.Config, name string) (*store.Reader, error) {
+	if _, err := os.Stat(cfg.Store); errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("there is no store at %s yet; let \"syncd run --config %s\" read the calendars first", cfg.Store, name)
+	}
+	return store.OpenReader(ctx, cfg.Store)
+}
+
+// find looks for meetings by their key, their series, their conference link, or words of their title, in this
+// order. There is at least one, or an error.
 func find(ctx context.Context, r engine.Reader, what string) ([]engine.Decision, error) {
 	all, err := r.Decisions(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("read the decisions: %w", err)
 	}
 	uid := calendar.CanonicalUID(what)
+	links := linkparse.Find(linkparse.Options{}, linkparse.Field{Kind: linkparse.URL, Text: what}).Links
 	for _, matches := range []func(engine.Decision) bool{
 		func(d engine.Decision) bool { return string(d.Meeting) == what },
 		func(d engine.Decision) bool { return d.Meeting.Series() == uid },
+		func(d engine.Decision) bool {
+			return d.JoinURL == what || slices.ContainsFunc(links, func(l linkparse.Link) bool { return leadsTo(l, d) })
+		},
 		func(d engine.Decision) bool { return strings.Contains(strings.ToLower(d.Title), strings.ToLower(what)) },
 	} {
 		var found []engine.Decision
@@ -94,7 +123,12 @@ func find(ctx context.Context, r engine.Reader, what string) ([]engine.Decision,
 			return found, nil
 		}
 	}
-	return nil, nil
+	return nil, fmt.Errorf("no meeting %q is known: no calendar that was read shows it within the horizon (give its UID, its conference link, or words of its title; titles of private meetings are not kept)", what)
+}
+
+// leadsTo reports whether a link, perhaps another variant of it, is the meeting's.
+func leadsTo(l linkparse.Link, d engine.Decision) bool {
+	return l.MeetingID != "" && l.Provider == d.Provider && (l.MeetingID == d.MeetingID || slices.Contains(d.CallKeys, l.MeetingID))
 }
 
 func explain(ctx context.Context, r engine.Reader, d engine.Decision) (explanation, error) {
@@ -109,7 +143,62 @@ func explain(ctx context.Context, r engine.Reader, d engine.Decision) (explanati
 	for i := range schedules {
 		schedules[i].Reasons = nil // the decision above is the newest
 	}
-	return explanation{d.Title, d.Decision, d.DecidedAt, d.Held != nil, seenOn(m), schedules}, nil
+	return explanation{d.Title, d.Decision, d.DecidedAt, d.Held != nil, seenOn(m), foundIn(m), remedies(d.Decision), schedules}, nil
+}
+
+// foundIn are the links of all copies, each once.
+func foundIn(m calendar.Meeting) []foundLink {
+	var all []foundLink
+	add := func(l foundLink, in string) {
+		i := slices.IndexFunc(all, func(o foundLink) bool {
+			return o.Provider == l.Provider && o.MeetingID == l.MeetingID && o.Domain == l.Domain && slices.Equal(o.WrappedBy, l.WrappedBy)
+		})
+		if i < 0 {
+			i = len(all)
+			all = append(all, l)
+		}
+		if !slices.Contains(all[i].In, in) {
+			all[i].In = append(all[i].In, in)
+		}
+	}
+	for _, c := range m.Copies {
+		if c.Links == nil {
+			continue
+		}
+		on := " on " + c.Source.Driver + ":" + c.Source.Calendar
+		for _, l := range c.Links.Links {
+			add(foundLink{Provider: l.Provider, MeetingID: l.MeetingID, WrappedBy: l.WrappedBy}, l.Where+on)
+		}
+		for _, o := range c.Links.Opaque {
+			add(foundLink{WrappedBy: []string{o.Wrapper}, Domain: o.Domain}, "text"+on)
+		}
+	}
+	return all
+}
+
+func (l foundLink) String() string {
+	in := strings.Join(l.In, ", ")
+	wrapped := strings.Join(l.WrappedBy, ", ")
+	switch {
+	case l.Provider == "" && l.Domain != "":
+		return fmt.Sprintf("a link that %s has wrapped, to %s, in the %s", wrapped, l.Domain, in)
+	case l.Provider == "":
+		return fmt.Sprintf("a link that %s has wrapped, in the %s", wrapped, in)
+	case wrapped != "":
+		in += ", unwrapped from " + wrapped
+	}
+	return strings.TrimSpace(l.Provider+" "+l.MeetingID) + " in the " + in
+}
+
+func remedies(d eligibility.Decision) []remedy {
+	var all []remedy
+	for _, c := range d.Checks {
+		if c.Status == eligibility.Fail || c.Status == eligibility.Warn {
+			r := eligibility.RuleOf(c)
+			all = append(all, remedy{c.Rule, c.Setting, r.Who, r.Again})
+		}
+	}
+	return all
 }
 
 // marks are what stands before a check on the page.
@@ -127,6 +216,9 @@ func (x explanation) print(w io.Writer, another bool) error {
 	fmt.Fprintf(&b, "  meeting   %s\n", d.Meeting)
 	fmt.Fprintf(&b, "  when      %s %s\n", span(d.Start, d.End, time.UTC), "UTC")
 	fmt.Fprintf(&b, "  seen on   %s\n", orNone(strings.Join(x.SeenOn, ", "), "no calendar any more"))
+	for _, l := range x.Found {
+		fmt.Fprintf(&b, "  found     %s\n", printable(l.String()))
+	}
 	verdict := "not recorded"
 	if d.Record {
 		verdict = fmt.Sprintf("recorded: %s by %s, for %s", d.Provider, strings.Join(d.Capture, ", then "), orNone(d.Owner, "nobody in particular"))
@@ -138,12 +230,22 @@ func (x explanation) print(w io.Writer, another bool) error {
 	for _, s := range x.Schedules {
 		fmt.Fprintf(&b, "  schedule  %s revision %d, %s, %s UTC\n", s.ID, s.Revision, s.State, span(s.Start, s.End, time.UTC))
 	}
+	if len(d.OnBehalfOf) > 0 {
+		fmt.Fprintf(&b, "  for whom  %s\n", strings.Join(d.OnBehalfOf, ", "))
+	}
 	b.WriteString("\n")
 	for _, c := range d.Checks {
 		line := fmt.Sprintf("  %s  %-22s %s", marks[c.Status], c.Rule, printable(c.Detail))
 		b.WriteString(strings.TrimRight(line, " ") + "\n")
-		if c.Setting != "" && (c.Status == eligibility.Fail || c.Status == eligibility.Warn) {
-			fmt.Fprintf(&b, "%30s setting: %s\n", "", c.Setting)
+		for _, r := range x.Remedies {
+			if r.Rule != c.Rule {
+				continue
+			}
+			if r.Setting != "" {
+				fmt.Fprintf(&b, "%30s setting: %s\n", "", r.Setting)
+			}
+			fmt.Fprintf(&b, "%30s who can change it: %s\n", "", r.Who)
+			fmt.Fprintf(&b, "%30s decided again: %s\n", "", r.Again)
 		}
 	}
 	_, err := io.WriteString(w, b.String())

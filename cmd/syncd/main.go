@@ -26,6 +26,8 @@ const (
 type cli struct {
 	Run     runCommand     `cmd:"" help:"Read calendars, decide and deliver recording schedules, until SIGINT or SIGTERM."`
 	Explain explainCommand `cmd:"" help:"Say why a meeting is recorded or not, from what the daemon has stored."`
+	Signal  signalCommand  `cmd:"" help:"Note that somebody wants a meeting skipped or recorded, or opts out of it."`
+	Policy  policyCommand  `cmd:"" help:"Try a policy before it is in force."`
 	Check   checkCommand   `cmd:"" help:"Try the configuration: read the policy, ask each connection for its calendars and pull one. Stores nothing."`
 	Decide  decideCommand  `cmd:"" help:"Decide events given as JSON Lines. Needs no network and no store."`
 	Links   linksCommand   `cmd:"" help:"Find the conference links in texts given as JSON Lines. Needs no network."`

@@ -82,9 +82,12 @@ func TestConfigs(t *testing.T) {
 			continue
 		}
 		loaded++
-		if strings.Contains(entry.Name(), "policy") {
+		switch {
+		case strings.Contains(entry.Name(), "cases"):
+			_, err = config.LoadCases(name)
+		case strings.Contains(entry.Name(), "policy"):
 			_, err = config.LoadPolicy(name)
-		} else {
+		default:
 			_, err = config.Load(name, drivers)
 		}
 		if err != nil {

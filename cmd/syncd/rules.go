@@ -9,7 +9,6 @@ import (
 	"log/slog"
 	"maps"
 	"os"
-	"slices"
 	"time"
 
 	"example.com/syncd/config"
@@ -124,7 +123,7 @@ func readSignals(file string) ([]eligibility.Signal, error) {
 	}
 	f, err := os.Open(file)
 	if err != nil {
-		return nil, fmt.Errorf("syncd: %w", err)
+		return nil, fmt.Errorf("signals: %w; create an empty file if nobody has said anything yet", err)
 	}
 	defer f.Close()
 	var signals []eligibility.Signal
@@ -144,13 +143,12 @@ func parseSignal(line []byte) (eligibility.Signal, error) {
 	if err := d.Decode(&sig); err != nil {
 		return sig, plainJSON(err)
 	}
-	known := []string{eligibility.SignalOptOut, eligibility.SignalSkip, eligibility.SignalRecord}
 	switch {
 	case sig.Meeting == "":
 		return sig, errors.New(`the key "meeting" is missing or empty`)
 	case sig.At.IsZero():
 		return sig, errors.New(`the key "at" is missing`)
-	case !slices.Contains(known, sig.Signal):
+	case !sig.Known():
 		return sig, fmt.Errorf("%q is no signal; it is one of opt_out, skip, record", sig.Signal)
 	}
 	return sig, nil

@@ -93,6 +93,7 @@ func TestWatchRules(t *testing.T) {
 			}
 		}
 		// Somebody writes for a while: nothing is read before it has settled.
+		time.Sleep(lookEvery / 2)
 		for i := range 5 {
 			write("new.jsonl", strings.Repeat(`{"email":"eve@acme.com"}`+"\n", i+1))
 			time.Sleep(lookEvery)
