@@ -75,7 +75,7 @@ func checkCustom(f *facts) []Check {
 		default:
 			continue
 		}
-		checks[i].Setting = fmt.Sprintf("exclude.custom[%d]", i)
+		checks[i].Setting = "exclude.custom"
 	}
 	return checks
 }

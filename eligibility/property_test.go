@@ -22,7 +22,7 @@ var (
 		"joe@globex.com", "kit@eu.lawfirm.example", "kit+x@lawfirm.example", "c_1@group.calendar.google.com", ""}
 	titles = []string{"", "Kick-off", "Interview: Joe", "board\u00a0meeting", "Board Meetings", "新しい面接"}
 	links  = []string{"", zoomLink, "https://acme.zoom.us/j/5551234567", "https://teams.microsoft.com/meet/2345678901234?p=abcDEF123456",
-		"https://meet.google.com/abc-defg-hij", "https://join.acme.example/acme/ana/5?provider=zoom", "https://join.acme.example/acme/ana",
+		"https://meet.google.com/abc-defg-hij", "https://join.acme.example/acme/ana/5?provider=zoom", "https://join.acme.example/acme/ana?provider=zoom", "https://join.acme.example/acme/ana",
 		"https://join.acme.example/globex/joe/5?provider=teams", "https://protect-us.mimecast.com/s/AbCdEfGh?domain=acme.zoom.us"}
 	responses = []string{"", calendar.ResponseAccepted, calendar.ResponseTentative, calendar.ResponseDeclined, calendar.ResponseNone}
 )
