@@ -304,7 +304,7 @@ func TestEachRule(t *testing.T) {
 		}
 	}
 	met := map[string][2]int{}
-	for range 40 { // rapid draws a hundred at a time
+	for range 100 { // rapid draws a hundred at a time
 		rapid.Check(t, func(t *rapid.T) { eachRule(t, met) })
 	}
 	for rule, p := range properties {
