@@ -1,6 +1,6 @@
 # make test is all that a change has to pass. It needs Go and nothing else.
 
-.PHONY: test vet staticcheck vuln generate record soak fuzz
+.PHONY: test vet staticcheck vuln generate record soak fuzz bench
 
 test: vet staticcheck
 	go test -timeout 20m ./...
@@ -29,6 +29,11 @@ record:
 # Longer than CI has time for: random histories of the engine, then each fuzz target for a while.
 soak:
 	go test ./engine -run TestHistories -histories 2000 -timeout 2h
+
+# What the documentation says of speed. The comparison with other engines is a module of its own.
+bench:
+	go test ./linkparse ./eligibility ./eligibility/custom ./config -run XXX -bench . -benchmem
+	cd eligibility/rulebench && go test -bench . -benchmem
 
 FUZZTIME ?= 1m
 LINKS := $(shell sed -n "s/^func \(Fuzz[A-Za-z0-9]*\).*/\1/p" linkparse/*_test.go)

@@ -140,7 +140,7 @@ func foldDomains(list []string) domains {
 
 // hold reports whether domain is one of ds or a subdomain of one, and of which: the nearest.
 func (ds domains) hold(domain string) (string, bool) {
-	for domain != "" {
+	for domain != "" && len(ds) > 0 {
 		if ds[domain] {
 			return domain, true
 		}

@@ -3,6 +3,7 @@ package eligibility
 import (
 	"cmp"
 	"slices"
+	"strings"
 
 	"example.com/syncd/calendar"
 )
@@ -15,12 +16,13 @@ type participant struct {
 	response  string
 	own       bool // the response is from the participant's own copy
 
+	id     identity
 	copy   int    // the last one that lists them, from 1
 	listed string // their answer there
 }
 
 // String is how a detail names the participant.
-func (p participant) String() string {
+func (p *participant) String() string {
 	switch {
 	case p.member != nil:
 		return p.member.Email
@@ -30,7 +32,7 @@ func (p participant) String() string {
 	return cmp.Or(p.name, someone)
 }
 
-func (p participant) declined() bool { return p.response == calendar.ResponseDeclined }
+func (p *participant) declined() bool { return p.response == calendar.ResponseDeclined }
 
 // noPerson are the domains of Google's secondary, room and imported calendars. Who stands there is no
 // participant, and an event that one of them organizes is its creator's.
@@ -38,6 +40,10 @@ var noPerson = foldDomains([]string{"group.calendar.google.com", "resource.calen
 
 // isCalendar reports whether the address is a calendar's and no person's.
 func isCalendar(email string) bool {
+	const all = "calendar.google.com"
+	if len(email) < len(all) || !strings.EqualFold(email[len(email)-len(all):], all) { // as nearly always
+		return false
+	}
 	_, ok := noPerson.hold(domainOf(email))
 	return ok
 }
@@ -75,19 +81,52 @@ func (f *facts) identify(address, name string) (identity, *entry) {
 // A gathering is the people of a meeting while their guest lists are united.
 type gathering struct {
 	*facts
-	places    map[identity]int // in people
+	places    map[identity]int // in people; nil while there are so few that looking through them is faster
 	addresses []string         // room for everybody's first address
+}
+
+// few are so many people that a map does not pay.
+const few = 24
+
+// place is where in people somebody is, or -1.
+func (g *gathering) place(id identity) int {
+	if g.places != nil {
+		if i, met := g.places[id]; met {
+			return i
+		}
+		return -1
+	}
+	for i := range g.people {
+		if g.people[i].id == id {
+			return i
+		}
+	}
+	return -1
+}
+
+// add lists somebody whom nobody has met.
+func (g *gathering) add(p participant) int {
+	i := len(g.people)
+	g.people = append(g.people, p)
+	switch {
+	case g.places != nil:
+		g.places[p.id] = i
+	case len(g.people) > few:
+		g.places = map[identity]int{}
+		for i, p := range g.people {
+			g.places[p.id] = i
+		}
+	}
+	return i
 }
 
 // meet is the place in people of who has that address and name.
 func (g *gathering) meet(email, name string) int {
 	address := fold(email)
 	id, member := g.identify(address, name)
-	i, met := g.places[id]
-	if !met {
-		i = len(g.people)
-		g.places[id] = i
-		g.people = append(g.people, participant{member: member})
+	i := g.place(id)
+	if i < 0 {
+		i = g.add(participant{id: id, member: member})
 		if address != "" {
 			g.addresses = append(g.addresses, address)
 			n := len(g.addresses)
@@ -109,7 +148,7 @@ func (f *facts) findPeople() {
 	for _, c := range f.copies {
 		most = max(most, 1+len(c.Attendees))
 	}
-	g := gathering{f, make(map[identity]int, most), make([]string, 0, most)}
+	g := gathering{facts: f, addresses: make([]string, 0, most)}
 	f.people = make([]participant, 0, most)
 	for n, c := range f.copies {
 		for _, a := range c.Attendees {
@@ -200,7 +239,7 @@ func (f *facts) missing(m *entry) []string {
 }
 
 // recordable reports whether p is a recordable member who has not declined.
-func (f *facts) recordable(p participant) bool {
+func (f *facts) recordable(p *participant) bool {
 	return p.member != nil && !p.declined() && p.member.Seat && p.member.Record == RecordOn && f.readable(p.member)
 }
 
@@ -210,7 +249,7 @@ var answers = map[string]int{calendar.ResponseAccepted: 0, calendar.ResponseTent
 // findOwner takes the recordable members in order, the host first; the first one owns the recording.
 func (f *facts) findOwner() {
 	for i := range f.people {
-		if p := &f.people[i]; f.recordable(*p) {
+		if p := &f.people[i]; f.recordable(p) {
 			f.behalf = append(f.behalf, p)
 		}
 	}

@@ -15,7 +15,8 @@ func checkRecordableParticipant(f *facts) (Status, string) {
 		return Pass, ""
 	}
 	var why []string
-	for _, p := range f.people {
+	for i := range f.people {
+		p := &f.people[i]
 		if p.member != nil {
 			why = append(why, p.member.Email+" "+f.whyNot(p))
 		}
@@ -31,7 +32,8 @@ func checkExcludedDomain(f *facts) (Status, string) {
 		return NotApplicable, noCopy
 	}
 	var found []string
-	for _, p := range f.people {
+	for i := range f.people {
+		p := &f.people[i]
 		for _, a := range p.addresses {
 			if d, ok := f.excluded.domains.hold(domainOf(a)); ok {
 				found = append(found, fmt.Sprintf("%s is at the excluded domain %s", a, d))
@@ -54,7 +56,8 @@ func checkExcludedParticipant(f *facts) (Status, string) {
 			found = append(found, address)
 		}
 	}
-	for _, p := range f.people {
+	for i := range f.people {
+		p := &f.people[i]
 		for _, a := range p.addresses {
 			present(a)
 		}
@@ -83,7 +86,8 @@ func checkInternal(f *facts) (Status, string) {
 	if len(f.people) == 0 {
 		return NotApplicable, "nobody is known to take part"
 	}
-	for _, p := range f.people {
+	for i := range f.people {
+		p := &f.people[i]
 		if len(p.addresses) == 0 {
 			return NotApplicable, p.String() + " has no address that could be internal"
 		}
@@ -116,7 +120,8 @@ func checkNeverRecord(f *facts) (Status, string) {
 // never are the participants whom nobody may record.
 func (f *facts) never() []*entry {
 	var all []*entry
-	for _, p := range f.people {
+	for i := range f.people {
+		p := &f.people[i]
 		if p.member != nil && p.member.Record == RecordNever {
 			all = append(all, p.member)
 		}
@@ -128,7 +133,7 @@ func checkHost(f *facts) (Status, string) {
 	if why, is := f.unknown(); is {
 		return NotApplicable, why
 	}
-	if f.recordable(f.host) {
+	if f.recordable(&f.host) {
 		return Pass, ""
 	}
 	host := "the host " + f.host.String()
@@ -157,11 +162,11 @@ func checkHost(f *facts) (Status, string) {
 	if f.host.member == nil {
 		return Fail, host + " is not in the directory"
 	}
-	return Fail, host + " cannot be recorded: " + f.whyNot(f.host)
+	return Fail, host + " cannot be recorded: " + f.whyNot(&f.host)
 }
 
 // whyNot says why a participant of the directory is not recordable.
-func (f *facts) whyNot(p participant) string {
+func (f *facts) whyNot(p *participant) string {
 	lacks := strings.Join(f.missing(p.member), ", ")
 	switch {
 	case lacks == "":
