@@ -39,6 +39,7 @@ func TestFind(t *testing.T) {
 		{"a room's name that goes on", HTML, `<a href="https://acme.webex.com/meet/jane%E2%82%AC">x</a>`, ""},
 		{"a password that begins with 3D", Text, "https://zoom.us/j/123456789?pwd=3DxYz", "https://zoom.us/j/123456789?pwd=3DxYz"},
 		{"a password and a token that look escaped", Text, "https://zoom.us/w/123456789?pwd=3DxYz&tk=41ab", "https://zoom.us/w/123456789?pwd=3DxYz&tk=41ab"},
+		{"a password and a token that look escaped, too", Text, "https://zoom.us/w/123456789?pwd=3D&tk=09", "https://zoom.us/w/123456789?pwd=3D&tk=09"},
 		{"equals signs as a line", Text, "=====\nhttps://zoom.us/j/123456789?pwd=3DxYz\n=====", "https://zoom.us/j/123456789?pwd=3DxYz"},
 
 		{"an escaped password", Text, "https://zoom.us/j/123456789?pwd=abc%2E1 https://teams.microsoft.com/meet/24222063733590?p=%61b", "https://zoom.us/j/123456789?pwd=abc.1 https://teams.microsoft.com/meet/24222063733590?p=ab"},

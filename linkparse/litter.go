@@ -104,6 +104,8 @@ func unquotePrintable(s string) string {
 			break
 		}
 		switch {
+		case endsInName(before) && len(after) > 1 && isUpperHex(after[0]) && isUpperHex(after[1]) && !strings.HasPrefix(after, "3D"):
+			return s // a parameter's own "=" would have been escaped
 		case strings.HasPrefix(after, "\n"):
 			breaks++
 			rest = after[1:]
@@ -139,13 +141,17 @@ func isUpperHex(c byte) bool { return isDigit(c) || c >= 'A' && c <= 'F' }
 // wrapsParam reports whether a line ends in a URL's parameter, up to the "=".
 func wrapsParam(s string) bool {
 	for line := range strings.Lines(s) {
-		before, ok := strings.CutSuffix(strings.TrimRight(line, "\r\n"), "=")
-		name := strings.LastIndexAny(before, "?&") + 1
-		if ok && name > 0 && all(before[name:], isToken) {
+		if before, ok := strings.CutSuffix(strings.TrimRight(line, "\r\n"), "="); ok && endsInName(before) {
 			return true
 		}
 	}
 	return false
+}
+
+// endsInName reports whether a text ends in the name of a URL's parameter.
+func endsInName(s string) bool {
+	name := strings.LastIndexAny(s, "?&") + 1
+	return name > 0 && all(s[name:], isToken)
 }
 
 // unfold joins the lines of an iCalendar text that nobody unfolded (RFC 5545, 3.1): all lines that
