@@ -168,3 +168,29 @@ func TestGateways(t *testing.T) {
 		})
 	}
 }
+
+// TestDocumented: docs/links.md lists every gateway and every provider that is recognised.
+func TestDocumented(t *testing.T) {
+	text, err := os.ReadFile("../docs/links.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	names := map[string]bool{}
+	for _, g := range gateways {
+		names[g.label] = true
+	}
+	for _, o := range others {
+		names[o.name] = true
+	}
+	for line := range strings.Lines(string(text)) {
+		for _, begins := range []string{"| `", "- `"} {
+			if rest, ok := strings.CutPrefix(line, begins); ok {
+				name, _, _ := strings.Cut(rest, "`")
+				delete(names, name)
+			}
+		}
+	}
+	for name := range names {
+		t.Errorf("%s is not documented", name)
+	}
+}
