@@ -125,6 +125,14 @@ func TestFind(t *testing.T) {
 	}
 }
 
+// TestShifted: what a gateway has spelled in a way that is not known is reported, and not taken for nothing.
+func TestShifted(t *testing.T) {
+	found := Find(Options{}, Field{Kind: Text, Text: "https://protect.checkpoint.com/v2/r06/___nzzvy:d/gisp.fu.pm___.YzJ1Og"})
+	if len(found.Links) != 0 || !slices.Equal(found.Opaque, []Opaque{{Wrapper: "checkpoint"}}) {
+		t.Errorf("%+v", found)
+	}
+}
+
 func TestFindOrder(t *testing.T) {
 	found := Find(Options{},
 		Field{"conference", URL, "tel:+1-555-010-9999"},
