@@ -102,13 +102,13 @@ func (c *runCommand) work(ctx context.Context, s streams, cfg *config.Config, e 
 	}
 	g, ctx := errgroup.WithContext(ctx)
 	if cfg.Serve.Listen != "off" {
+		token, err := readToken(cfg.Serve.TokenFile)
+		if err != nil {
+			return err
+		}
 		l, err := net.Listen("tcp", cfg.Serve.Listen)
 		if err != nil {
 			return fmt.Errorf("serve.listen %s: %w; choose another address, or \"off\"", cfg.Serve.Listen, err)
-		}
-		token, err := readToken(cfg.Serve.TokenFile)
-		if err != nil {
-			return errors.Join(err, l.Close())
 		}
 		h := serve.Handler(serve.Config{Reader: st, Health: e.Health, Token: token, Late: late(e.Poll), Now: e.Now, Log: log})
 		log.Info("serving", "address", "http://"+l.Addr().String(), "api", map[bool]string{true: "open to the token", false: "closed: no serve.token_file"}[token != ""])

@@ -127,7 +127,7 @@ func (c *connector) roster(ctx context.Context) ([]string, error) {
 			if page != "" {
 				call.PageToken(page)
 			}
-			list, err = call.Do()
+			list, err = call.Do(quotaUser(c.cfg.Admin))
 			return err
 		})
 		if err != nil {
@@ -151,7 +151,7 @@ var quiet = option.WithLogger(slog.New(slog.DiscardHandler))
 // events is events.list as the user, whose calendar it is.
 func (c *connector) events(ctx context.Context, user string, set func(*gcal.EventsListCall)) (*gcal.Events, error) {
 	var got *gcal.Events
-	err := c.as(ctx, user, gcal.CalendarEventsReadonlyScope, func(hc *http.Client) error {
+	list := func(hc *http.Client) error {
 		svc, err := gcal.NewService(ctx, option.WithHTTPClient(hc), quiet)
 		if err != nil {
 			return err
@@ -159,6 +159,15 @@ func (c *connector) events(ctx context.Context, user string, set func(*gcal.Even
 		call := svc.Events.List(user).Context(ctx).SingleEvents(true).MaxResults(c.pageLimit())
 		set(call)
 		got, err = call.Do(quotaUser(user))
+		return err
+	}
+	err := c.as(ctx, user, gcal.CalendarEventsReadonlyScope, func(hc *http.Client) error {
+		err := list(hc)
+		if wrongType(err) {
+			mending := *hc
+			mending.Transport = repair{hc.Transport, c.env.Log}
+			err = list(&mending)
+		}
 		return err
 	})
 	return got, err

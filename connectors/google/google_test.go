@@ -1,11 +1,15 @@
 package google
 
 import (
+	"bytes"
 	"errors"
 	"flag"
+	"io"
 	"io/fs"
 	"log/slog"
+	"maps"
 	"net/http"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -105,6 +109,55 @@ func TestRoster(t *testing.T) {
 	}
 	if want := "ana@acme.com bo@acme.com cara@acme.com"; strings.Join(got, " ") != want {
 		t.Errorf("got %v, want %s: nobody suspended, archived or without a mailbox", got, want)
+	}
+}
+
+// garbling puts a number where one event's title should be, and a text where another has its start.
+type garbling struct{ http.RoundTripper }
+
+func (g garbling) RoundTrip(r *http.Request) (*http.Response, error) {
+	resp, err := g.RoundTripper.RoundTrip(r)
+	if err != nil || !strings.HasSuffix(r.URL.Path, "/events") {
+		return resp, err
+	}
+	b, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return nil, err
+	}
+	b = bytes.Replace(b, []byte(`"summary":"Bad title"`), []byte(`"summary":17`), 1)
+	b = regexp.MustCompile(`"start":\{[^}]*\},"status":"confirmed","summary":"Bad start"`).ReplaceAll(b, []byte(`"start":"soon","status":"confirmed","summary":"Bad start"`))
+	resp.Body, resp.ContentLength = io.NopCloser(bytes.NewReader(b)), -1
+	return resp, nil
+}
+
+// TestWrongTypes: an event in which a value is of another type than documented costs itself alone.
+func TestWrongTypes(t *testing.T) {
+	tn := tenant()
+	var log bytes.Buffer
+	conn, err := (&Config{Domain: "acme.com", Admin: "admin@acme.com", ServiceAccountFile: "key.json"}).Open(connectors.Env{
+		Account: "acme.com", HTTP: garbling{tn}, Now: now, Log: slog.New(slog.NewTextHandler(&log, nil)),
+		ReadFile: func(string) ([]byte, error) { return tn.KeyFile(), nil },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, title := range []string{"Good", "Bad title", "Bad start"} {
+		uid := strings.ToLower(strings.ReplaceAll(title, " ", "")) + "@example.com"
+		tn.Put(ana, event(conntest.Meeting{UID: uid, Title: title, Start: calendar.At(conntest.Now.Add(time.Hour)), Length: time.Hour}))
+	}
+	p, err := conn.Pull(t.Context(), calendar.NewSourceID("google", "acme.com", ana), "", conntest.Horizon)
+	if err != nil {
+		t.Fatal(err)
+	}
+	times := map[calendar.Ref]bool{}
+	for _, e := range p.Events {
+		times[e.Ref] = !e.Start.IsZero()
+	}
+	if want := map[calendar.Ref]bool{"good": true, "badtitle": false, "badstart": false}; !maps.Equal(times, want) {
+		t.Errorf("got %v, want %v", times, want)
+	}
+	if n := strings.Count(log.String(), "can't be read"); n != 2 || strings.Contains(log.String(), "soon") {
+		t.Errorf("logged %d times:\n%s", n, &log)
 	}
 }
 
