@@ -124,7 +124,7 @@ func (l *listing) jsonl(data []byte) {
 		d := json.NewDecoder(bytes.NewReader(b))
 		d.DisallowUnknownFields()
 		if err := d.Decode(&m); err != nil {
-			return plainJSON(err)
+			return wrongMember(err)
 		}
 		if d.More() {
 			return errors.New("more than one object stands on the line")
@@ -150,21 +150,14 @@ func (l *listing) jsonl(data []byte) {
 	}
 }
 
-// plainJSON says what is wrong with a line in a person's words.
-func plainJSON(err error) error {
-	var wrong *json.UnmarshalTypeError
-	if errors.As(err, &wrong) {
-		return fmt.Errorf("%q cannot be a %s", wrong.Field, wrong.Value)
-	}
+// wrongMember says what is wrong with a line in a person's words.
+func wrongMember(err error) error {
 	if key, ok := strings.CutPrefix(err.Error(), "json: unknown field "); ok {
 		if k, err := strconv.Unquote(key); err == nil {
 			return errors.New(unknownKey(k, memberKeys))
 		}
 	}
-	if errors.Is(err, io.ErrUnexpectedEOF) {
-		return errors.New("the JSON object is torn off")
-	}
-	return errors.New("it is no JSON object: " + strings.TrimPrefix(err.Error(), "json: "))
+	return jsonl.Plain(err)
 }
 
 var memberKeys = keys(fields(reflect.TypeFor[eligibility.Member]()))

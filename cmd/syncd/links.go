@@ -5,10 +5,8 @@ import (
 	"cmp"
 	"encoding/json"
 	"errors"
-	"fmt"
-	"io"
-	"strings"
 
+	"example.com/syncd/internal/jsonl"
 	"example.com/syncd/linkparse"
 )
 
@@ -55,7 +53,7 @@ func (c *linksCommand) Run(s streams) error {
 	bad, err := eachLine(s, c.File, func(line []byte) error {
 		var in linksInput
 		if err := json.Unmarshal(line, &in); err != nil {
-			return plainJSON(err)
+			return jsonl.Plain(err)
 		}
 		found := linkparse.Find(linkparse.Options{ConsentHosts: c.ConsentHost}, in.fields()...)
 		return printLine(out, linksOutput{in.ID, append([]linkparse.Link{}, found.Links...), found.Opaque})
@@ -67,16 +65,4 @@ func (c *linksCommand) Run(s streams) error {
 		return errPartly
 	}
 	return nil
-}
-
-// plainJSON says what is wrong with a line without the package's own words.
-func plainJSON(err error) error {
-	var wrong *json.UnmarshalTypeError
-	if errors.As(err, &wrong) {
-		return fmt.Errorf("%q cannot be a %s", wrong.Field, wrong.Value)
-	}
-	if errors.Is(err, io.ErrUnexpectedEOF) || strings.Contains(err.Error(), "unexpected end") {
-		return errors.New("the JSON object is torn off")
-	}
-	return errors.New(strings.TrimPrefix(err.Error(), "json: "))
 }

@@ -141,7 +141,7 @@ func parseSignal(line []byte) (eligibility.Signal, error) {
 	d := json.NewDecoder(bytes.NewReader(line))
 	d.DisallowUnknownFields()
 	if err := d.Decode(&sig); err != nil {
-		return sig, plainJSON(err)
+		return sig, jsonl.Plain(err)
 	}
 	switch {
 	case sig.Meeting == "":

@@ -4,9 +4,11 @@ package jsonl
 import (
 	"bufio"
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 )
 
 // MaxLine bounds a line: 16 MiB, far more than an invite with its body.
@@ -51,6 +53,20 @@ func Read(name string, r io.Reader, f func(line []byte) error, bad func(error)) 
 			return
 		}
 	}
+}
+
+// Plain says what is wrong with a line's JSON without the package's own words.
+func Plain(err error) error {
+	var wrong *json.UnmarshalTypeError
+	switch {
+	case errors.As(err, &wrong) && wrong.Field == "":
+		return fmt.Errorf("it is a %s, not an object", wrong.Value)
+	case errors.As(err, &wrong):
+		return fmt.Errorf("%q cannot be a %s", wrong.Field, wrong.Value)
+	case errors.Is(err, io.ErrUnexpectedEOF), strings.Contains(err.Error(), "unexpected end"):
+		return errors.New("the JSON object is torn off")
+	}
+	return errors.New(strings.TrimPrefix(err.Error(), "json: "))
 }
 
 var errTooLong = fmt.Errorf("the line is longer than %d MiB", MaxLine>>20)
