@@ -172,7 +172,7 @@ func instance(n *yaml.Node) any {
 func valid(t *testing.T) map[string][][]byte {
 	t.Helper()
 	checkers := newCheckers(t)
-	all := map[string][][]byte{"syncd": {[]byte(everything)}, "policy": {[]byte(eachProvider)}}
+	all := map[string][][]byte{"syncd": {[]byte(everything), []byte(byGroup)}, "policy": {[]byte(eachProvider)}}
 	add := func(text []byte) {
 		kind := "policy"
 		if bytes.Contains(text, []byte("\nconnections:")) {
@@ -232,6 +232,9 @@ connections:
   - name: a
     demo: {file: events.jsonl}
 `
+
+// byGroup has what can't stand beside everything else.
+const byGroup = "connections:\n  - name: a\n    google: {domain: acme.com, service_account_file: key.json, admin: admin@acme.com, group: pilot@acme.com}\n"
 
 // eachProvider has a choice of its own for each conference provider.
 const eachProvider = "providers: {zoom: {capture: [bot]}, teams: {capture: [bot]}, webex: {capture: [bot]}, meet: {capture: [bot]}}\n"

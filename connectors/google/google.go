@@ -42,7 +42,9 @@ type Config struct {
 	// ServiceAccountFile is the JSON key of a service account that the domain lets act for its users.
 	ServiceAccountFile string `yaml:"service_account_file"`
 	// Admin is the user as whom the roster is read; needs the right to read users.
-	Admin string   `yaml:"admin"`
+	Admin string `yaml:"admin"`
+	// Group is the address of a group: of the roster, its members alone, those of groups in it among them.
+	Group string   `yaml:"group" jsonschema:"pattern=@"`
 	Users []string `yaml:"users" jsonschema:"pattern=@"` // instead of the roster
 
 	pageSize int64 // of listings; for tests
@@ -56,6 +58,13 @@ func (c *Config) Validate() error {
 	}
 	if c.Admin == "" && len(c.Users) == 0 {
 		errs = append(errs, errors.New("admin is missing: name the administrator as whom the users are listed, or list them in users"))
+	}
+	switch {
+	case c.Group == "":
+	case !strings.Contains(c.Group, "@"):
+		errs = append(errs, fmt.Errorf("group: %q is no email address", c.Group))
+	case len(c.Users) > 0:
+		errs = append(errs, errors.New("group and users: name the users in one way, not in both"))
 	}
 	for _, u := range c.Users {
 		if !strings.Contains(u, "@") {
@@ -96,6 +105,13 @@ func (c *connector) Sources(ctx context.Context, users []string) ([]calendar.Sou
 		var err error
 		if covered, err = c.roster(ctx); err != nil {
 			return nil, err
+		}
+		if c.cfg.Group != "" {
+			members, err := c.members(ctx)
+			if err != nil {
+				return nil, err
+			}
+			covered = slices.DeleteFunc(covered, func(u string) bool { return !members[strings.ToLower(u)] })
 		}
 	}
 	var sources []calendar.Source
@@ -140,6 +156,37 @@ func (c *connector) roster(ctx context.Context) ([]string, error) {
 		}
 		if page = list.NextPageToken; page == "" {
 			return users, nil
+		}
+	}
+}
+
+// members are the addresses of the group's members, in lower case, whatever state they are in.
+func (c *connector) members(ctx context.Context) (map[string]bool, error) {
+	members := map[string]bool{}
+	for page := ""; ; {
+		var list *admin.Members
+		err := c.as(ctx, c.cfg.Admin, admin.AdminDirectoryGroupMemberReadonlyScope, func(hc *http.Client) error {
+			svc, err := admin.NewService(ctx, option.WithHTTPClient(hc), quiet)
+			if err != nil {
+				return err
+			}
+			call := svc.Members.List(c.cfg.Group).Context(ctx).IncludeDerivedMembership(true).MaxResults(200).Fields("nextPageToken", "members(email,type)")
+			if page != "" {
+				call.PageToken(page)
+			}
+			list, err = call.Do(quotaUser(c.cfg.Admin))
+			return err
+		})
+		if err != nil {
+			return nil, c.explain(ctx, err, "list the members of "+c.cfg.Group+" as "+c.cfg.Admin, admin.AdminDirectoryGroupMemberReadonlyScope)
+		}
+		for _, m := range list.Members {
+			if m.Type == "USER" {
+				members[strings.ToLower(m.Email)] = true
+			}
+		}
+		if page = list.NextPageToken; page == "" {
+			return members, nil
 		}
 	}
 }

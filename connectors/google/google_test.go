@@ -112,6 +112,29 @@ func TestRoster(t *testing.T) {
 	}
 }
 
+// TestGroup: of the roster, the group's members alone, with those of groups in it.
+func TestGroup(t *testing.T) {
+	tn := tenant()
+	tn.PutGroup("pilot@acme.com", "Bo@acme.com", "team@acme.com", "gone@acme.com", "guest@globex.com", "x1@acme.com", "x2@acme.com")
+	tn.PutGroup("team@acme.com", "cara@acme.com")
+	conn := open(t, Config{Domain: "acme.com", Admin: "admin@acme.com", Group: "pilot@acme.com"}, tn, tn.KeyFile())
+	sources, err := conn.Sources(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, s := range sources {
+		got = append(got, s.Calendar)
+	}
+	if want := "bo@acme.com cara@acme.com"; strings.Join(got, " ") != want {
+		t.Errorf("got %v, want %s", got, want)
+	}
+	none := open(t, Config{Domain: "acme.com", Admin: "admin@acme.com", Group: "nobody@acme.com"}, tn, tn.KeyFile())
+	if _, err := none.Sources(t.Context(), nil); err == nil || !strings.Contains(err.Error(), "list the members of nobody@acme.com as admin@acme.com: 404") {
+		t.Errorf("a group that is not there: %v", err)
+	}
+}
+
 // garbling puts a number where one event's title should be, and a text where another has its start.
 type garbling struct{ http.RoundTripper }
 

@@ -34,9 +34,15 @@ const (
 	eventsPath = "/calendar/v3/calendars/"
 	usersPath  = "/admin/directory/v1/users"
 
-	eventsScope = "https://www.googleapis.com/auth/calendar.events.readonly"
-	usersScope  = "https://www.googleapis.com/auth/admin.directory.user.readonly"
+	groupsPath = "/admin/directory/v1/groups/"
+
+	eventsScope  = "https://www.googleapis.com/auth/calendar.events.readonly"
+	usersScope   = "https://www.googleapis.com/auth/admin.directory.user.readonly"
+	membersScope = "https://www.googleapis.com/auth/admin.directory.group.member.readonly"
 )
+
+// delegated are the scopes that the domain has authorized for the service account.
+var delegated = []string{eventsScope, usersScope, membersScope}
 
 func (t *Tenant) answer(r *http.Request, body []byte) answer {
 	if r.URL.Path == "/token" {
@@ -56,6 +62,12 @@ func (t *Tenant) answer(r *http.Request, body []byte) answer {
 			return refuse(http.StatusForbidden, "insufficientPermissions", "Insufficient Permission")
 		}
 		return t.roster(r.URL.Query())
+	}
+	if group, ok := strings.CutPrefix(r.URL.Path, groupsPath); ok {
+		if g.scope != membersScope {
+			return refuse(http.StatusForbidden, "insufficientPermissions", "Insufficient Permission")
+		}
+		return t.membersOf(strings.TrimSuffix(group, "/members"), r.URL.Query())
 	}
 	// The calendar's id is escaped in the path.
 	user, isEvents := strings.CutSuffix(strings.TrimPrefix(r.URL.Path, eventsPath), "/events")
@@ -89,6 +101,35 @@ func (t *Tenant) roster(q url.Values) answer {
 	}
 	body := map[string]any{"users": users}
 	if to < len(t.users) {
+		body["nextPageToken"] = strconv.Itoa(to)
+	}
+	return answer{Status: http.StatusOK, Body: body}
+}
+
+// membersOf is Members: list. Without includeDerivedMembership a group in the group is one member.
+func (t *Tenant) membersOf(group string, q url.Values) answer {
+	if _, ok := t.groups[group]; !ok {
+		return refuse(http.StatusNotFound, "notFound", "Resource Not Found: groupKey")
+	}
+	var all []map[string]any
+	var walk func(group string)
+	walk = func(group string) {
+		for _, m := range t.groups[group] {
+			kind := "USER"
+			if _, nested := t.groups[m]; nested {
+				kind = "GROUP"
+			}
+			all = append(all, map[string]any{"email": m, "type": kind, "status": "ACTIVE"})
+			if kind == "GROUP" && q.Get("includeDerivedMembership") == "true" {
+				walk(m)
+			}
+		}
+	}
+	walk(group)
+	from, _ := strconv.Atoi(q.Get("pageToken"))
+	to := min(from+rosterPage, len(all))
+	body := map[string]any{"members": all[from:to]}
+	if to < len(all) {
 		body["nextPageToken"] = strconv.Itoa(to)
 	}
 	return answer{Status: http.StatusOK, Body: body}

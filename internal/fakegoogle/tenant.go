@@ -26,6 +26,7 @@ type Tenant struct {
 	mu        sync.Mutex
 	key       *rsa.PrivateKey
 	users     []User
+	groups    map[string][]string  // members, by address; a member may be a group
 	calendars map[string]*calendar // by address
 	tokens    map[string]grant     // by access token
 	epoch     int                  // tokens of earlier epochs have expired
@@ -38,6 +39,16 @@ type User struct {
 	Email               string
 	Suspended, Archived bool
 	NoMailbox           bool
+}
+
+// PutGroup makes a group, or replaces its members.
+func (t *Tenant) PutGroup(address string, members ...string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.groups == nil {
+		t.groups = map[string][]string{}
+	}
+	t.groups[address] = members
 }
 
 // ServiceAccount is the client that New's tenant has delegated its calendars to.

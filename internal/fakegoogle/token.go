@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 )
@@ -34,7 +35,7 @@ func (t *Tenant) token(r *http.Request, body []byte) answer {
 	switch {
 	case err != nil:
 		return bad("invalid_grant", err.Error())
-	case t.revoked || claims.Scope != eventsScope && claims.Scope != usersScope:
+	case t.revoked || !slices.Contains(delegated, claims.Scope):
 		a := bad("unauthorized_client", "Client is unauthorized to retrieve access tokens using this method, or client not authorized for any of the scopes requested.")
 		a.Status = http.StatusUnauthorized
 		return a
