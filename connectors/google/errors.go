@@ -1,6 +1,7 @@
 package google
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -31,6 +32,21 @@ var remedies = map[string]string{
 	"domainPolicy":            "the domain's administrators have switched the service off for the user",
 	"forbidden":               "the user may not read this calendar",
 	"authError":               "the credentials are not accepted; check the service account's key",
+}
+
+// directoryRemedies are those of the Directory API, where they differ: one asks it as an administrator.
+var directoryRemedies = map[string]string{
+	"forbidden":           "the user named in admin needs an administrator's role with the right to read users and groups (Admin console, Account, Admin roles)",
+	"accessNotConfigured": "enable the Admin SDK API in the service account's Google Cloud project",
+	"notFound":            "there is no such domain or group",
+}
+
+// grantRemedies are for the token endpoint's invalid_grant, by what its description has.
+var grantRemedies = []struct{ says, remedy string }{
+	{"reasonable timeframe", "this machine's clock is wrong: set it by NTP"},
+	{"Invalid JWT Signature", "the key was deleted or replaced: create a new one in the Cloud console, as JSON"},
+	{"Invalid email or User ID", "the user does not exist, was renamed or is suspended"},
+	{"", "the user does not exist or is suspended, the key was deleted, or this machine's clock is wrong"},
 }
 
 const askAdmin = "check the domain-wide delegation of the service account for the scope SCOPE"
@@ -85,16 +101,21 @@ func (c *connector) explain(ctx context.Context, err error, doing, scope string)
 		}
 		return &connectors.ThrottledError{After: after, Err: says}
 	case api.Code == http.StatusUnauthorized, api.Code == http.StatusForbidden:
-		remedy := remedies[reason]
-		if remedy == "" {
-			remedy = askAdmin
+		remedy := cmp.Or(directoryRemedies[reason], remedies[reason], askAdmin)
+		if !isDirectory(scope) {
+			remedy = cmp.Or(remedies[reason], askAdmin)
 		}
 		return fmt.Errorf("%w; %s: %w", says, strings.ReplaceAll(remedy, "SCOPE", scope), connectors.ErrAccess)
+	case api.Code == http.StatusNotFound && isDirectory(scope):
+		return fmt.Errorf("%w; %s: %w", says, directoryRemedies["notFound"], connectors.ErrAccess)
 	case api.Code == http.StatusNotFound:
 		return fmt.Errorf("%w: %w", says, connectors.ErrSource)
 	}
 	return says
 }
+
+// isDirectory reports whether the scope is the Directory API's.
+func isDirectory(scope string) bool { return strings.Contains(scope, "/auth/admin.directory.") }
 
 // explainToken is for a token that was refused: one user may be gone, or the whole company's
 // delegation.
@@ -116,7 +137,11 @@ func (c *connector) explainToken(err *oauth2.RetrieveError, doing, scope string)
 		return fmt.Errorf("%w; %s (Admin console, Security, API controls, Domain-wide delegation; it may take a day): %w",
 			says, strings.ReplaceAll(askAdmin, "SCOPE", scope), connectors.ErrAccess)
 	case "invalid_grant":
-		return fmt.Errorf("%w; the user does not exist or is suspended, the key was deleted, or this machine's clock is wrong: %w", says, connectors.ErrAccess)
+		for _, g := range grantRemedies {
+			if strings.Contains(e.Description, g.says) {
+				return fmt.Errorf("%w; %s: %w", says, g.remedy, connectors.ErrAccess)
+			}
+		}
 	case "invalid_client", "deleted_client", "invalid_scope":
 		return fmt.Errorf("%w; check service_account_file: %w", says, connectors.ErrAccess)
 	}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"golang.org/x/oauth2"
+	admin "google.golang.org/api/admin/directory/v1"
 	gcal "google.golang.org/api/calendar/v3"
 
 	"example.com/syncd/calendar"
@@ -57,6 +58,44 @@ func TestErrors(t *testing.T) {
 	}, func(t *testing.T, rt http.RoundTripper) connectors.Connector {
 		return open(t, Config{Domain: "acme.com", Users: []string{ana}}, rt, nil)
 	})
+}
+
+// TestWhatToMend: an operator is told the one thing that is wrong.
+func TestWhatToMend(t *testing.T) {
+	for _, c := range []struct {
+		about string
+		code  int
+		body  string
+		want  string
+	}{
+		{"no role", 403, refusal(403, "forbidden"), "needs an administrator's role with the right to read users and groups"},
+		{"another API", 403, refusal(403, "accessNotConfigured"), "enable the Admin SDK API"},
+		{"no delegation", 403, refusal(403, "insufficientPermissions"), admin.AdminDirectoryUserReadonlyScope},
+		{"another domain", 404, refusal(404, "notFound"), "there is no such domain or group"},
+	} {
+		tn := tenant()
+		conn := open(t, company, rt(func(r *http.Request) (*http.Response, error) {
+			if strings.HasPrefix(r.URL.Path, "/admin/") {
+				return say(r, c.code, nil, c.body), nil
+			}
+			return tn.RoundTrip(r)
+		}), tn.KeyFile())
+		if _, err := conn.Sources(t.Context(), nil); !errors.Is(err, connectors.ErrAccess) || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: %v", c.about, err)
+		}
+	}
+	for description, want := range map[string]string{
+		"Invalid JWT: Token must be a short-lived token (60 minutes) and in a reasonable timeframe. Check your iat and exp values in the JWT claim.": "clock is wrong: set it by NTP",
+		"Invalid JWT Signature.":   "the key was deleted or replaced",
+		"Invalid email or User ID": "the user does not exist, was renamed or is suspended",
+		"Bad Request":              "the key was deleted, or this machine's clock is wrong",
+	} {
+		e := &oauth2.RetrieveError{Response: &http.Response{StatusCode: 400}, Body: []byte(`{"error":"invalid_grant","error_description":"` + description + `"}`)}
+		err := (&connector{}).explain(t.Context(), fmt.Errorf("Get: %w", e), "x", "scope")
+		if !errors.Is(err, connectors.ErrAccess) || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", description, err)
+		}
+	}
 }
 
 func TestTokenErrors(t *testing.T) {
