@@ -33,23 +33,20 @@ func Follow(ctx context.Context, o Options, r Resolver, fields ...Field) (Found,
 	f := gather(o, fields)
 	var failures []error
 	if len(f.links) == 0 {
-		var still []Opaque
+		f.opaque = nil
 		for i, w := range f.wrapped {
+			var ended bool
 			var err error
 			if i < maxFollowed {
-				var ended bool
-				if ended, err = f.follow(ctx, r, w); ended {
-					continue
-				}
+				ended, err = f.follow(ctx, r, w)
 			}
 			if err != nil {
 				failures = append(failures, fmt.Errorf("%s: %w", w.opaque.Wrapper, err))
 			}
-			if !slices.Contains(still, w.opaque) {
-				still = append(still, w.opaque)
+			if !ended && !slices.Contains(f.opaque, w.opaque) {
+				f.opaque = append(f.opaque, w.opaque)
 			}
 		}
-		f.opaque = still
 	}
 	f.recover()
 	return f.found(), errors.Join(failures...)
