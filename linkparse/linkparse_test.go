@@ -125,6 +125,44 @@ func TestFind(t *testing.T) {
 	}
 }
 
+// TestOthers: each service that is recognised and not recorded, with a room, and with what is none.
+func TestOthers(t *testing.T) {
+	cases := []struct{ provider, room, page string }{
+		{"jitsi", "https://meet.jit.si/AcmeKickoff", "https://meet.jit.si/static/dialInInfo.html?room=AcmeKickoff"},
+		{"whereby", "https://whereby.com/acme", "https://notwhereby.com/acme"},
+		{"whereby", "https://acme.whereby.com/kick-off", "https://whereby.com.evil.example/acme"},
+		{"goto", "https://global.gotomeeting.com/join/123456789", "https://support.goto.com/meeting"},
+		{"goto", "https://meet.goto.com/123456789", "https://www.goto.com/meeting/join"},
+		{"chime", "https://chime.aws/1234567890", "https://chime.aws/dialinnumbers/"},
+		{"ringcentral", "https://v.ringcentral.com/join/123456789", "https://support.ringcentral.com/join/1"},
+		{"8x8", "https://8x8.vc/acme/kick-off", "https://8x8.vc/static/dialInInfo.html"},
+		{"lark", "https://vc.larksuite.com/j/123456789", "https://www.larksuite.com/j/123456789"},
+		{"lark", "https://vc.feishu.cn/j/123456789", "https://vc.feishu.cn/record/123456789"},
+		{"slack", "https://app.slack.com/huddle/T0123/C0456", "https://app.slack.com/client/T0123/C0456"},
+		{"cal", "https://app.cal.com/video/abcDEF123", "https://app.cal.com/bookings/upcoming"},
+		{"proton", "https://meet.proton.me/join/id-ABC#pwd-xyz", "https://proton.me/support/meet"},
+		{"facetime", "https://facetime.apple.com/join#v=1&p=abc&k=def", "https://support.apple.com/facetime"},
+	}
+	seen := map[string]bool{}
+	for _, c := range cases {
+		seen[c.provider] = true
+		for _, text := range []string{c.room, "Join (" + c.room + ").", encoders[0].wrap(c.room)} {
+			links := Find(Options{}, Field{Kind: Text, Text: text}).Links
+			if len(links) != 1 || links[0].Provider != c.provider || links[0].URL != c.room || recordable(links[0]) {
+				t.Errorf("%s: %+v", text, links)
+			}
+		}
+		if links := Find(Options{}, Field{Kind: Text, Text: c.page}).Links; links != nil {
+			t.Errorf("%s: %+v", c.page, links)
+		}
+	}
+	for _, o := range others {
+		if !seen[o.name] {
+			t.Errorf("%s has no case", o.name)
+		}
+	}
+}
+
 // TestShifted: what a gateway has spelled in a way that is not known is reported, and not taken for nothing.
 func TestShifted(t *testing.T) {
 	found := Find(Options{}, Field{Kind: Text, Text: "https://protect.checkpoint.com/v2/r06/___nzzvy:d/gisp.fu.pm___.YzJ1Og"})
