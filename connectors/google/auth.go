@@ -49,19 +49,28 @@ func (s *tokenSource) Token() (*oauth2.Token, error) {
 	if t := s.c.credentials.get(key); t.Valid() {
 		return t, nil
 	}
-	cfg, _, err := s.c.serviceAccount(s.scope)
-	if err != nil {
-		return nil, err
-	}
-	cfg.Subject = s.user
 	hc := &http.Client{Transport: within{s.ctx, s.c.transport}, CheckRedirect: noRedirect}
-	t, err := cfg.TokenSource(context.WithValue(s.ctx, oauth2.HTTPClient, hc)).Token()
+	ctx := context.WithValue(s.ctx, oauth2.HTTPClient, hc)
+	t, err := s.grant(ctx, hc)
 	if err != nil {
 		return nil, err
 	}
 	s.asked = true
 	s.c.credentials.put(key, t)
 	return t, nil
+}
+
+// grant asks for a token: by an assertion that the key signs, or that Google signs for an account without.
+func (s *tokenSource) grant(ctx context.Context, hc *http.Client) (*oauth2.Token, error) {
+	if s.c.cfg.ServiceAccount != "" {
+		return s.c.keyless(ctx, hc, s.user, s.scope)
+	}
+	cfg, _, err := s.c.serviceAccount(s.scope)
+	if err != nil {
+		return nil, err
+	}
+	cfg.Subject = s.user
+	return cfg.TokenSource(ctx).Token()
 }
 
 type within struct {

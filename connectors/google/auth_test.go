@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"log/slog"
 	"net/http"
 	"strings"
 	"testing"
@@ -12,6 +13,7 @@ import (
 	"example.com/syncd/calendar"
 	"example.com/syncd/connectors"
 	"example.com/syncd/connectors/conntest"
+	"example.com/syncd/internal/fakegoogle"
 )
 
 type rt func(*http.Request) (*http.Response, error)
@@ -139,5 +141,63 @@ func TestSameDay(t *testing.T) {
 	p, err = c.Pull(t.Context(), anaSource, p.Next, h)
 	if err != nil || p.Full {
 		t.Errorf("a minute later: full %v, %v", p.Full, err)
+	}
+}
+
+// TestKeyless: a service account without a key, for which Google signs.
+func TestKeyless(t *testing.T) {
+	tn := tenant()
+	tn.Put(ana, event(conntest.Meeting{UID: "e@example.com", Start: calendar.At(conntest.Now.Add(time.Hour)), Length: time.Hour}))
+	cfg := Config{Domain: "acme.com", Admin: "admin@acme.com", ServiceAccount: fakegoogle.ServiceAccount, CredentialsFile: "adc.json"}
+	connect := func(cfg Config, credentials []byte) connectors.Connector {
+		t.Helper()
+		if err := cfg.Validate(); err != nil {
+			t.Fatal(err)
+		}
+		c, err := cfg.Open(connectors.Env{
+			Account: "acme.com", HTTP: tn, Now: now, Log: slog.New(slog.DiscardHandler),
+			ReadFile: func(string) ([]byte, error) { return credentials, nil },
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c
+	}
+	c := connect(cfg, tn.CredentialsFile())
+	p, err := c.Pull(t.Context(), anaSource, "", conntest.Horizon)
+	if err != nil || len(p.Events) != 1 {
+		t.Fatalf("%d events, %v", len(p.Events), err)
+	}
+	if sources, err := c.Sources(t.Context(), nil); err != nil || len(sources) != 3 {
+		t.Errorf("%d calendars, %v", len(sources), err)
+	}
+	other := cfg
+	other.ServiceAccount = "other@demo-project.iam.gserviceaccount.com"
+	for _, bad := range []struct {
+		about string
+		c     connectors.Connector
+		want  string
+	}{
+		{"no right to sign", connect(other, tn.CredentialsFile()), "the role Service Account Token Creator"},
+		{"no credentials", connect(cfg, []byte(`{}`)), "credentials_file adc.json has no credentials that may sign"},
+		{"refused credentials", connect(cfg, []byte(`{"type":"authorized_user","client_id":"a","client_secret":"b","refresh_token":"gone"}`)), "no token"},
+	} {
+		if _, err := bad.c.Pull(t.Context(), anaSource, "", conntest.Horizon); err == nil || !strings.Contains(err.Error(), bad.want) || strings.Contains(err.Error(), "gone") {
+			t.Errorf("%s: %v", bad.about, err)
+		}
+	}
+	tn.Revoke()
+	if _, err := connect(cfg, tn.CredentialsFile()).Pull(t.Context(), anaSource, "", conntest.Horizon); !errors.Is(err, connectors.ErrAccess) || !strings.Contains(err.Error(), "client id (unique id) of "+fakegoogle.ServiceAccount) {
+		t.Errorf("no delegation: %v", err)
+	}
+	for _, cfg := range []Config{
+		{Domain: "acme.com", Users: []string{ana}, ServiceAccount: "syncd@p.iam.gserviceaccount.com"},
+		{Domain: "acme.com", Users: []string{ana}, CredentialsFile: "adc.json"},
+		{Domain: "acme.com", Users: []string{ana}, CredentialsFile: "adc.json", ServiceAccount: "syncd"},
+		{Domain: "acme.com", Users: []string{ana}, CredentialsFile: "adc.json", ServiceAccount: "syncd@p.iam.gserviceaccount.com", ServiceAccountFile: "key.json"},
+	} {
+		if cfg.Validate() == nil {
+			t.Errorf("%+v is taken", cfg)
+		}
 	}
 }

@@ -131,7 +131,9 @@ func (c *connector) explainToken(err *oauth2.RetrieveError, doing, scope string)
 	}
 	switch e.Error {
 	case "unauthorized_client", "access_denied":
-		if _, id, err := c.serviceAccount(scope); err == nil && id != "" {
+		if c.cfg.ServiceAccount != "" {
+			says = fmt.Errorf("%w; authorize the client id (unique id) of %s", says, c.cfg.ServiceAccount)
+		} else if _, id, err := c.serviceAccount(scope); err == nil && id != "" {
 			says = fmt.Errorf("%w; authorize the client id %s", says, id)
 		}
 		return fmt.Errorf("%w; %s (Admin console, Security, API controls, Domain-wide delegation; it may take a day): %w",

@@ -41,10 +41,16 @@ type Config struct {
 	Domain string `yaml:"domain" jsonschema:"required,minLength=1,pattern=^[^@]*$"` // "acme.com"
 	// ServiceAccountFile is the JSON key of a service account that the domain lets act for its users.
 	ServiceAccountFile string `yaml:"service_account_file"`
+	// ServiceAccount is its address, for a service account without a key: Google signs for it, asked with
+	// the credentials in CredentialsFile.
+	ServiceAccount string `yaml:"service_account" jsonschema:"pattern=^$|@"`
+	// CredentialsFile is what Google's libraries call application default credentials, as JSON: a workload
+	// identity federation's configuration, for one. They need the role Service Account Token Creator.
+	CredentialsFile string `yaml:"credentials_file"`
 	// Admin is the user as whom the roster is read; needs the right to read users.
 	Admin string `yaml:"admin"`
 	// Group is the address of a group: of the roster, its members alone, those of groups in it among them.
-	Group string   `yaml:"group" jsonschema:"pattern=@"`
+	Group string   `yaml:"group" jsonschema:"pattern=^$|@"`
 	Users []string `yaml:"users" jsonschema:"pattern=@"` // instead of the roster
 
 	pageSize int64 // of listings; for tests
@@ -58,6 +64,15 @@ func (c *Config) Validate() error {
 	}
 	if c.Admin == "" && len(c.Users) == 0 {
 		errs = append(errs, errors.New("admin is missing: name the administrator as whom the users are listed, or list them in users"))
+	}
+	keyless := c.ServiceAccount != "" || c.CredentialsFile != ""
+	switch {
+	case keyless && c.ServiceAccountFile != "":
+		errs = append(errs, errors.New("service_account_file and service_account: a service account has a key, or it has none"))
+	case keyless && (c.ServiceAccount == "" || c.CredentialsFile == ""):
+		errs = append(errs, errors.New("service_account and credentials_file go together: the account without a key, and the credentials to sign for it"))
+	case keyless && !strings.Contains(c.ServiceAccount, "@"):
+		errs = append(errs, fmt.Errorf("service_account: %q is no address, as syncd@project.iam.gserviceaccount.com", c.ServiceAccount))
 	}
 	switch {
 	case c.Group == "":
@@ -76,8 +91,8 @@ func (c *Config) Validate() error {
 
 // Open makes the connector. The key is read when it is needed first.
 func (c *Config) Open(env connectors.Env) (connectors.Connector, error) {
-	if c.ServiceAccountFile == "" && !env.Replayed {
-		return nil, errors.New("service_account_file is missing: name the JSON key of a service account with domain-wide delegation")
+	if c.ServiceAccountFile == "" && c.ServiceAccount == "" && !env.Replayed {
+		return nil, errors.New("service_account_file is missing: name the JSON key of a service account with domain-wide delegation, or give service_account and credentials_file")
 	}
 	p := retry.Default
 	p.Throttled = func(resp *http.Response, body []byte) bool {

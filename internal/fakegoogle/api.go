@@ -45,8 +45,11 @@ const (
 var delegated = []string{eventsScope, usersScope, membersScope}
 
 func (t *Tenant) answer(r *http.Request, body []byte) answer {
-	if r.URL.Path == "/token" {
+	switch {
+	case r.URL.Path == "/token":
 		return t.token(r, body)
+	case strings.HasSuffix(r.URL.Path, ":signJwt"):
+		return t.signJWT(r, body)
 	}
 	g, ok := t.tokens[strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")]
 	switch {

@@ -2,6 +2,7 @@ package fakegoogle
 
 import (
 	"crypto"
+	"crypto/rand"
 	"crypto/rsa"
 	"crypto/sha256"
 	"encoding/base64"
@@ -28,6 +29,11 @@ func (t *Tenant) token(r *http.Request, body []byte) answer {
 		return answer{Status: http.StatusBadRequest, Body: map[string]string{"error": code, "error_description": description}}
 	}
 	form, err := url.ParseQuery(string(body))
+	if form.Get("grant_type") == "refresh_token" && form.Get("refresh_token") == refreshToken {
+		access := fmt.Sprintf("access-%d", len(t.tokens)+1)
+		t.tokens[access] = grant{"", cloudScope, t.Now().Add(time.Hour)}
+		return answer{Status: http.StatusOK, Body: map[string]any{"access_token": access, "token_type": "Bearer", "expires_in": 3599}}
+	}
 	if err != nil || r.Method != http.MethodPost || form.Get("grant_type") != "urn:ietf:params:oauth:grant-type:jwt-bearer" {
 		return bad("unsupported_grant_type", "Invalid grant_type")
 	}
@@ -45,6 +51,35 @@ func (t *Tenant) token(r *http.Request, body []byte) answer {
 	access := fmt.Sprintf("access-%d", len(t.tokens)+1)
 	t.tokens[access] = grant{claims.Sub, claims.Scope, t.Now().Add(time.Hour)}
 	return answer{Status: http.StatusOK, Body: map[string]any{"access_token": access, "token_type": "Bearer", "expires_in": 3599}}
+}
+
+const (
+	cloudScope   = "https://www.googleapis.com/auth/cloud-platform"
+	refreshToken = "runner-refresh-token"
+)
+
+// CredentialsFile are credentials that may sign for the service account, as gcloud writes them.
+func (t *Tenant) CredentialsFile() []byte {
+	return []byte(`{"type":"authorized_user","client_id":"runner","client_secret":"x","refresh_token":"` + refreshToken + `"}`)
+}
+
+// signJWT is IAM Service Account Credentials' signJwt.
+func (t *Tenant) signJWT(r *http.Request, body []byte) answer {
+	g, ok := t.tokens[strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")]
+	if !ok || g.scope != cloudScope || !strings.HasSuffix(r.URL.Path, "/serviceAccounts/"+ServiceAccount+":signJwt") {
+		return refuse(http.StatusForbidden, "forbidden", "Permission 'iam.serviceAccounts.signJwt' denied on resource (or it may not exist).")
+	}
+	var in struct{ Payload string }
+	if json.Unmarshal(body, &in) != nil || !json.Valid([]byte(in.Payload)) {
+		return refuse(http.StatusBadRequest, "badRequest", "Invalid payload")
+	}
+	signed := base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"RS256","typ":"JWT"}`)) + "." + base64.RawURLEncoding.EncodeToString([]byte(in.Payload))
+	sum := sha256.Sum256([]byte(signed))
+	signature, err := rsa.SignPKCS1v15(rand.Reader, t.key, crypto.SHA256, sum[:])
+	if err != nil {
+		panic(err) // a key that was made for this
+	}
+	return answer{Status: http.StatusOK, Body: map[string]string{"keyId": "1", "signedJwt": signed + "." + base64.RawURLEncoding.EncodeToString(signature)}}
 }
 
 func (t *Tenant) active(user string) bool {
