@@ -53,9 +53,9 @@ func webAddress(rest string) (address, bool) {
 		}
 		rest = again
 	}
-	end := strings.IndexAny(rest, "/?#")
-	if end < 0 {
-		end = len(rest)
+	end := 0
+	for end < len(rest) && rest[end] != '/' && rest[end] != '?' && rest[end] != '#' {
+		end++
 	}
 	host, port, ported := strings.Cut(rest[:end], ":")
 	if ported && port != "" && port != "443" && port != "80" || !validHost(host) {
@@ -96,8 +96,10 @@ func validHost(host string) bool {
 func isHostByte(c byte) bool { return isAlnum(c) || c == '-' || c == '.' }
 
 func (a address) path() string {
-	if i := strings.IndexAny(a.rest, "?#"); i >= 0 {
-		return a.rest[:i]
+	for i := range len(a.rest) {
+		if c := a.rest[i]; c == '?' || c == '#' {
+			return a.rest[:i]
+		}
 	}
 	return a.rest
 }
@@ -214,6 +216,15 @@ func (t hostTable[T]) at(host string) iter.Seq[T] {
 			}
 		}
 	}
+}
+
+// pointers are those to the elements: rows are looked at for every URL, and not copied.
+func pointers[T any](rows []T) []*T {
+	all := make([]*T, len(rows))
+	for i := range rows {
+		all[i] = &rows[i]
+	}
+	return all
 }
 
 // byHost makes a table of rows that name their hosts.

@@ -161,9 +161,9 @@ func TestGateways(t *testing.T) {
 					c.Wrappers[i] = label
 				}
 			}
-			target, labels, opaque := new(finder).unwrap(c.Wrapped)
-			if target != c.Original || !slices.Equal(labels, c.Wrappers) || opaque != nil {
-				t.Errorf("%v %+v\n%s, want %v\n%s of\n%s", labels, opaque, target, c.Wrappers, c.Original, c.Wrapped)
+			u := new(finder).unwrap(c.Wrapped)
+			if u.url != c.Original || !slices.Equal(u.labels, c.Wrappers) || u.opaque != nil {
+				t.Errorf("%v %+v\n%s, want %v\n%s of\n%s", u.labels, u.opaque, u.url, c.Wrappers, c.Original, c.Wrapped)
 			}
 		})
 	}

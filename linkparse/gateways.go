@@ -86,26 +86,27 @@ var gateways = []gateway{
 
 var proofpointHosts = []string{"urldefense.proofpoint.com", "urldefense.com", "urldefense.us"}
 
-var gatewaysByHost = byHost(gateways, func(g gateway) []string { return g.hosts })
+var gatewaysByHost = byHost(pointers(gateways), func(g *gateway) []string { return g.hosts })
 
 // gatewaysAnywhere are products that companies run under their own names: accept alone tells them.
-var gatewaysAnywhere = slices.DeleteFunc(slices.Clone(gateways), func(g gateway) bool { return len(g.hosts) > 0 })
+var gatewaysAnywhere = slices.DeleteFunc(pointers(gateways), func(g *gateway) bool { return len(g.hosts) > 0 })
 
-func gatewayOf(a address) (gateway, bool) {
+// gatewayOf is the gateway that the address belongs to, or nil.
+func gatewayOf(a address) *gateway {
 	for g := range gatewaysByHost.at(a.host) {
 		if g.takes(a) {
-			return g, true
+			return g
 		}
 	}
 	for _, g := range gatewaysAnywhere {
 		if g.accept(a) {
-			return g, true
+			return g
 		}
 	}
-	return gateway{}, false
+	return nil
 }
 
-func (g gateway) takes(a address) bool {
+func (g *gateway) takes(a address) bool {
 	path := strings.TrimRight(a.path(), "/")
 	if len(g.paths) > 0 && !slices.ContainsFunc(g.paths, func(p string) bool {
 		if prefix, ok := strings.CutSuffix(p, "*"); ok {
@@ -119,7 +120,7 @@ func (g gateway) takes(a address) bool {
 }
 
 // domain is the host that the gateway says is behind the link.
-func (g gateway) domain(a address) string {
+func (g *gateway) domain(a address) string {
 	if g.hint == "" {
 		return ""
 	}

@@ -44,7 +44,7 @@ var providers = append([]provider{
 	{Consent, []string{"join.gong.io", ".join.gong.io"}, consentMeeting}, // us-20296.join.gong.io
 }, otherProviders()...)
 
-var providersByHost = byHost(providers, func(p provider) []string { return p.hosts })
+var providersByHost = byHost(pointers(providers), func(p *provider) []string { return p.hosts })
 
 // readMeeting gives the meeting that a unwrapped URL leads to.
 func readMeeting(a address) (meeting, bool) {

@@ -25,60 +25,68 @@ type result struct {
 
 // resolve unwraps a URL and reads what is inside.
 func (f *finder) resolve(url string) result {
-	target, labels, opaque := f.unwrap(url)
-	if opaque != nil {
-		return result{kind: isOpaque, opaque: *opaque, url: target, labels: labels}
-	}
-	a, ok := parse(target)
-	if !ok {
-		if len(labels) == 0 && !isWeb(url) {
-			return result{}
-		}
+	u := f.unwrap(url)
+	switch {
+	case u.opaque != nil:
+		return result{kind: isOpaque, opaque: *u.opaque, url: u.url, labels: u.labels}
+	case !u.ok && len(u.labels) == 0 && !isWeb(url):
+		return result{}
+	case !u.ok:
 		return result{kind: isForeign}
 	}
-	m, ok := readConsent(a, f.consent)
+	m, ok := readConsent(u.at, f.consent)
 	if !ok {
-		m, ok = readMeeting(a)
+		m, ok = readMeeting(u.at)
 	}
 	if !ok {
 		return result{kind: isForeign}
 	}
-	m.link.WrappedBy = labels
+	m.link.WrappedBy = u.labels
 	return result{kind: isMeeting, meeting: m}
 }
 
+// An unwrapped URL is what is left when all gateways are taken off.
+type unwrapped struct {
+	url    string
+	at     address // of the URL, if ok
+	ok     bool
+	labels []string // the gateways, outermost first
+	opaque *Opaque  // if one of them can't be undone, whose link url then is
+}
+
 // unwrap takes off all gateways. Each decodes exactly once what it has encoded; nothing is decoded on
-// hosts that the table does not have. opaque is set if one of them can't be undone, whose link target then is.
-func (f *finder) unwrap(url string) (target string, labels []string, opaque *Opaque) {
+// hosts that the table does not have.
+func (f *finder) unwrap(url string) unwrapped {
+	u := unwrapped{url: url}
 	var seen []string
 	for {
 		f.steps++
-		a, ok := parse(url)
-		if !ok {
-			return url, labels, nil
+		if u.at, u.ok = parse(u.url); !u.ok {
+			return u
 		}
-		g, ok := gatewayOf(a)
-		if !ok {
-			return url, labels, nil
+		g := gatewayOf(u.at)
+		if g == nil {
+			return u
 		}
-		labels = append(labels, g.label)
-		if g.target == nil {
-			return url, labels, &Opaque{g.label, g.domain(a)}
+		u.labels = append(u.labels, g.label)
+		inner := ""
+		if g.target != nil {
+			inner = strings.ReplaceAll(strings.TrimSpace(g.target(u.at)), "&amp;", "&")
 		}
-		inner := strings.ReplaceAll(strings.TrimSpace(g.target(a)), "&amp;", "&")
 		if hasPrefixFold(inner, "http%3a") || hasPrefixFold(inner, "https%3a") {
 			inner = unescape(inner) // Cisco's gateway encodes twice at times
 		}
 		if inner == "" {
-			return url, labels, &Opaque{g.label, g.domain(a)}
+			u.opaque = &Opaque{g.label, g.domain(u.at)}
+			return u
 		}
-		if seen = append(seen, url); len(labels) > maxDepth || slices.Contains(seen, inner) {
-			return "", labels, &Opaque{labels[0], ""}
+		if seen = append(seen, u.url); len(u.labels) > maxDepth || slices.Contains(seen, inner) {
+			return unwrapped{labels: u.labels, opaque: &Opaque{u.labels[0], ""}}
 		}
-		if !isWeb(inner) {
-			return "", labels, nil // javascript:, mailto:
+		if !isWeb(inner) { // javascript:, mailto:
+			return unwrapped{labels: u.labels}
 		}
-		url = inner
+		u.url = inner
 	}
 }
 

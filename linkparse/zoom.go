@@ -76,14 +76,16 @@ func zoomHost(host string) (sub, base, cloud string) {
 func zoomLink(a address, path, id, key string) meeting {
 	pwd := zoomPassword(unescape(a.param("pwd")))
 	tk := strings.TrimRight(run(unescape(a.param("tk")), isTokenOrMark), ".~") // a registrant's own
-	url := "https://" + a.host + path + id
+	var url string
 	switch {
 	case pwd != "" && tk != "":
 		url = "https://" + a.host + path + id + "?pwd=" + pwd + "&tk=" + tk
 	case pwd != "":
 		url = "https://" + a.host + path + id + "?pwd=" + pwd
 	case tk != "":
-		url += "?tk=" + tk
+		url = "https://" + a.host + path + id + "?tk=" + tk
+	default:
+		url = "https://" + a.host + path + id
 	}
 	return meeting{link: Link{URL: url, MeetingID: id, Passcode: pwd}, key: key, secret: pwd != "" || tk != ""}
 }
