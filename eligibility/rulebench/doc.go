@@ -9,7 +9,7 @@
 // that from the copies, and all of the rules.
 //
 // Measured (two cores, AMD EPYC; meetings of ten people, a directory of 100,000): syncd 7 µs and 21 allocations,
-// CEL 37 µs and 504, five times as long, OPA 249 µs and 1,660, 34 times as long. Most of these meetings have
+// CEL 36 µs and 504, five times as long, OPA 214 µs and 1,660, 32 times as long. Most of these meetings have
 // rules that fail, whose details cost; a meeting that is recorded takes syncd under 5 µs and 14 allocations
 // (BenchmarkDecide in package eligibility).
 package rulebench
