@@ -236,6 +236,24 @@ func TestBypassOnAnyCopy(t *testing.T) {
 }
 
 // TestPeople: whoever takes part does so once, under all their addresses, in one order.
+// TestNames: what expressions see of people does not hang on the order of copies and guests.
+func TestNames(t *testing.T) {
+	s := newScene()
+	s.copies = append(s.copies, copyOf("google", "bob@acme.com"))
+	s.copies[0].Attendees[1].Name, s.copies[1].Attendees[1].Name = "Joe", "Dr. Joe"
+	names := func() (all string) {
+		for _, p := range newFacts(NewDecider(s.policy, NewDirectory(nil), nil), calendar.Meeting{Key: "u", Copies: s.copies}).customMeeting().Participants {
+			all += p.Email + " " + p.Name + "; "
+		}
+		return all
+	}
+	one := names()
+	s.copies[0].Attendees[1].Name, s.copies[1].Attendees[1].Name = "Dr. Joe", "Joe"
+	if other := names(); one != other || !strings.Contains(one, "joe@globex.com Dr. Joe;") {
+		t.Errorf("%s and %s", one, other)
+	}
+}
+
 func TestPeople(t *testing.T) {
 	p := NewPolicy()
 	p.Import = map[string]Import{"google": {Enabled: true}}

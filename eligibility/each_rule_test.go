@@ -160,6 +160,14 @@ var properties = map[string]struct{ fails, holds func(drawn) bool }{
 			return m.every(func(c calendar.Copy) bool { return len(c.Attendees) < 3 }) && len(m.copies) == 1
 		},
 	},
+	"custom:broken": {
+		func(m drawn) bool { return len(m.copies) > 0 },
+		func(m drawn) bool { return len(m.copies) == 0 },
+	},
+	"custom:uncompiled": {
+		func(m drawn) bool { return len(m.copies) > 0 },
+		func(m drawn) bool { return len(m.copies) == 0 },
+	},
 	"private": {
 		func(m drawn) bool { return m.p.excludesPrivate() && m.some(private) },
 		func(m drawn) bool { return !m.p.excludesPrivate() || !m.some(private) },

@@ -62,6 +62,7 @@ func drawPolicy(t *rapid.T) *Policy {
 	p.Exclude.Custom = some(t, "custom",
 		Custom{Name: "guests", Expression: "participants.size() > 3", Program: programFunc(func(m CustomMeeting) (bool, error) { return len(m.Participants) > 3, nil })},
 		Custom{Name: "board", Expression: "title.contains('oard')", Program: programFunc(func(m CustomMeeting) (bool, error) { return strings.Contains(m.Title, "oard"), nil })},
+		Custom{Name: "uncompiled", Expression: "false"},
 		Custom{Name: "broken", Expression: "1 / 0 == 1", Program: programFunc(func(CustomMeeting) (bool, error) { return false, errors.New("division by zero") })})
 	for _, driver := range []string{"google", "outlook", coordinator} {
 		p.Import[driver] = Import{Enabled: rapid.Bool().Draw(t, driver), PrimaryOnly: one(t, "primary_only", nil, new(false))}

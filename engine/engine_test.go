@@ -420,6 +420,19 @@ func TestConnectionTakenOut(t *testing.T) {
 		if live := d.sink.live(d.now); len(live) != step.want {
 			t.Errorf("taken out %v: recorded %v", step.gone, live)
 		}
+		why := map[eligibility.Status]bool{}
+		if err := d.session(func(_ *engine.Engine, st *store.Store) error {
+			all, err := st.Decisions(t.Context())
+			for _, c := range all[0].Checks {
+				why[c.Status] = why[c.Status] || c.Rule == "calendar_access"
+			}
+			return err
+		}); err != nil {
+			t.Fatal(err)
+		}
+		if why[eligibility.Fail] != step.gone {
+			t.Errorf("taken out %v: calendar_access is %v", step.gone, why)
+		}
 	}
 }
 
@@ -479,6 +492,7 @@ func TestNewRules(t *testing.T) {
 			{"its guests are excluded", func() { e.SetRules(rules("globex.com")) }, 0},
 			{"they are not any more", func() { e.SetRules(rules("")) }, 1},
 			{"bad rules change nothing", func() { e.RulesFailed(errors.New("policy.yaml:3: no")) }, 1},
+			{"good rules again", func() { e.SetRules(rules("")) }, 1},
 			{"skipped", func() { e.SetRules(rules("", skip)) }, 0},
 			{"moved, and still skipped", func() { d.tn.log("ana@acme.com").put(call("u1", "91234567890", 60, "joe@globex.com")) }, 0},
 			{"on another calendar, and still skipped", func() { d.tn.log("bo@acme.com").put(call("u1", "91234567890", 60, "joe@globex.com")) }, 0},
@@ -487,8 +501,8 @@ func TestNewRules(t *testing.T) {
 			{"which does not lift what protects people", func() { e.SetRules(rules("globex.com", wish)) }, 0},
 		} {
 			step.do()
-			if step.about == "bad rules change nothing" && e.Health().Rules == "" {
-				t.Error("nobody can see that the rules were bad")
+			if bad := step.about == "bad rules change nothing"; bad != (e.Health().Rules != "") {
+				t.Errorf("%s: of the rules it says %q", step.about, e.Health().Rules)
 			}
 			if err := e.Pass(t.Context()); err != nil {
 				return err
