@@ -123,9 +123,14 @@ func (j *copyJSON) copy() Copy {
 // plain puts the messages of encoding/json in the words of the file's author.
 func plain(err error) error {
 	var wrong *json.UnmarshalTypeError
+	var noTime *time.ParseError
 	switch {
 	case errors.Is(err, io.ErrUnexpectedEOF):
 		return errors.New("the JSON object is torn off")
+	case errors.As(err, &wrong) && wrong.Field == "":
+		return fmt.Errorf("it is a %s, not an object", wrong.Value)
+	case errors.As(err, &noTime):
+		return fmt.Errorf("%s is no time such as 2026-11-24T10:00:00Z", noTime.Value)
 	case errors.As(err, &wrong):
 		return fmt.Errorf("%q cannot be a %s", wrong.Field, wrong.Value)
 	}

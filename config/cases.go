@@ -100,6 +100,11 @@ type Expectation struct {
 	DetailHas  map[string]string `yaml:"detail_has"` // words of a rule's detail, in upper or lower case
 }
 
+func (e Expectation) empty() bool {
+	return e.Record == nil && e.Owner == nil && e.Provider == nil && e.JoinURL == nil && e.Capture == nil && e.OnBehalfOf == nil &&
+		len(e.Checks) == 0 && len(e.DetailHas) == 0
+}
+
 // caseStart is when meetings are that do not say it.
 var caseStart = time.Date(2026, 1, 5, 10, 0, 0, 0, time.UTC)
 
@@ -138,6 +143,9 @@ func (c *Case) check(d *decoder, path string) {
 	}
 	if c.Name == "" {
 		d.fail(path, ".name is missing")
+	}
+	if c.Expect.empty() { // it would never fail
+		d.fail(path, ".expect is missing or empty: say what must come of it, such as record: false")
 	}
 	for rule, status := range c.Expect.Checks {
 		c.known(d, path+".expect.checks."+rule, rule)

@@ -230,7 +230,7 @@ func (d *decoder) scalar(path string, n *yaml.Node, v reflect.Value) {
 		if ok && n.Tag == "!!str" && isBool(n.Value) {
 			hint = ", without quotes"
 		}
-		if ok = ok && n.Tag == "!!bool"; ok {
+		if ok = ok && n.Tag == "!!bool" && isBool(n.Value); ok { // a tag of its own makes one of anything
 			v.SetBool(strings.EqualFold(n.Value, "true"))
 		}
 	case v.Kind() == reflect.String:

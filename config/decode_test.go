@@ -67,6 +67,7 @@ func TestDecodeErrors(t *testing.T) {
 		{"bool", "enabled: maybe\n", `f.yaml:1: enabled must be true or false, not "maybe"`},
 		{"bool, of YAML's past", "enabled: yes\n", `f.yaml:1: enabled must be true or false, not "yes"`},
 		{"bool, a number", "enabled: 1\n", `f.yaml:1: enabled must be true or false, not 1`},
+		{"bool of a tag's making", "enabled: !!bool \"yes\"\n", `f.yaml:1: enabled must be true or false, not "yes"`},
 		{"bool, quoted", "enabled: \"true\"\n", `f.yaml:1: enabled must be true or false, not "true", without quotes`},
 		{"bool, nothing", "name: x\nenabled:\n", `f.yaml:2: enabled is empty: it must be true or false, or leave the line out`},
 		{"bool, pointer", "maybe: [true]\n", `f.yaml:1: maybe must be true or false, not a list`},

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"go.yaml.in/yaml/v4"
 
@@ -54,12 +55,22 @@ func readDirectory(file string) (*listing, error) {
 		return nil, err
 	}
 	l := &listing{file: file}
+	if !utf8.Valid(data) && !isYAML(file) { // YAML says so itself, and reads UTF-16
+		line, message := badCharacter(data, "")
+		l.fail(line, "%s", message)
+		return l, nil
+	}
 	format(l, bytes.TrimPrefix(data, []byte("\ufeff")))
 	if len(l.members) == 0 && len(l.found) == 0 {
 		// It was cut off, or is not written yet. Nobody would be recorded.
 		l.fail(1, "it lists nobody")
 	}
 	return l, nil
+}
+
+func isYAML(file string) bool {
+	ending := strings.ToLower(filepath.Ext(file))
+	return ending == ".yaml" || ending == ".yml"
 }
 
 // most is how many errors of one directory are told; a wrong column makes thousands.
@@ -221,13 +232,31 @@ func columnNames() []string {
 	return names
 }
 
+// csvWords says what is wrong with a row in the words of whoever keeps the spreadsheet.
+func csvWords(err error, got, want int) string {
+	switch {
+	case errors.Is(err, csv.ErrFieldCount):
+		return fmt.Sprintf("there are %d cells, and %d columns in the first line: is a comma missing, or to be put in quotes?", got, want)
+	case errors.Is(err, csv.ErrBareQuote):
+		return `a cell with quotes in it must begin and end with a quote, and those in it be doubled: "Ana ""the"" boss"`
+	case errors.Is(err, csv.ErrQuote):
+		return "the quoted cell that begins here is not closed"
+	}
+	return err.Error()
+}
+
 // csv reads comma-separated values (RFC 4180) with a header; spreadsheets of some countries put ";"
-// between them.
+// between them, or tabs.
 func (l *listing) csv(data []byte) {
 	r := csv.NewReader(bytes.NewReader(data))
 	r.ReuseRecord, r.TrimLeadingSpace = true, true
-	if header, _, _ := bytes.Cut(data, []byte("\n")); bytes.Contains(header, []byte(";")) && !bytes.Contains(header, []byte(",")) {
-		r.Comma = ';'
+	if header, _, _ := bytes.Cut(data, []byte("\n")); !bytes.Contains(header, []byte(",")) {
+		switch {
+		case bytes.Contains(header, []byte(";")):
+			r.Comma = ';'
+		case bytes.Contains(header, []byte("\t")):
+			r.Comma, r.TrimLeadingSpace = '\t', false // an empty cell begins with the next tab
+		}
 	}
 	header, err := r.Read()
 	if err != nil {
@@ -259,7 +288,7 @@ func (l *listing) csv(data []byte) {
 		case err == io.EOF:
 			return
 		case errors.As(err, &wrong):
-			l.fail(wrong.StartLine, "%v", wrong.Err)
+			l.fail(wrong.StartLine, "%s", csvWords(wrong.Err, len(row), len(header)))
 			if errors.Is(err, csv.ErrQuote) { // where the next line begins is not known
 				return
 			}

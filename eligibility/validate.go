@@ -69,9 +69,13 @@ func (v *validator) domains(path string, domains []string) {
 	}
 }
 
-func validAddress(a string) bool {
+// maxAddress is how long an address can be at most (RFC 5321).
+const maxAddress = 254
+
+// ValidAddress reports whether a is an email address, without a name or anything else around it.
+func ValidAddress(a string) bool {
 	local, domain, ok := strings.Cut(a, "@")
-	return ok && local != "" && domain != "" && !strings.ContainsAny(a, " \t\r\n<>,;") && !strings.Contains(domain, "@")
+	return ok && local != "" && domain != "" && !strings.ContainsAny(a, " \t\r\n<>,;:\"") && len(a) <= maxAddress && !strings.Contains(domain, "@")
 }
 
 func (v *validator) company(p *Policy) {
@@ -109,7 +113,7 @@ func (v *validator) providers(p *Policy) {
 func (v *validator) excludes(p *Policy) {
 	v.domains("exclude.domains", p.Exclude.Domains)
 	for i, a := range p.Exclude.Participants {
-		if !validAddress(strings.TrimSpace(a)) {
+		if !ValidAddress(strings.TrimSpace(a)) {
 			v.add(fmt.Sprintf("exclude.participants[%d]", i), "%q is no email address", a)
 		}
 	}
@@ -142,7 +146,7 @@ func (v *validator) directory(p *Policy) {
 	owner := map[string]string{}
 	for i, m := range p.Directory.Members {
 		path := fmt.Sprintf("directory.members[%d]", i)
-		if !validAddress(strings.TrimSpace(m.Email)) {
+		if !ValidAddress(strings.TrimSpace(m.Email)) {
 			v.add(path+".email", "%q is no email address", m.Email)
 		}
 		v.oneOf(path+".record", string(m.Record), "", string(RecordOff), string(RecordOn), string(RecordNever))
@@ -154,7 +158,7 @@ func (v *validator) directory(p *Policy) {
 		v.address(owner, path+".email", m.Email, m.Email)
 		for j, a := range m.Aliases {
 			alias := fmt.Sprintf("%s.aliases[%d]", path, j)
-			if !validAddress(strings.TrimSpace(a)) {
+			if !ValidAddress(strings.TrimSpace(a)) {
 				v.add(alias, "%q is no email address", a)
 			}
 			v.address(owner, alias, a, m.Email)

@@ -24,7 +24,14 @@ func (c *checkCommand) Run(ctx context.Context, s streams) error {
 	if err != nil {
 		return err
 	}
+	rules, err := loadRules(cfg)
+	if err != nil {
+		return usageError{err}
+	}
 	fmt.Fprintf(s.out, "ok    configuration %s, policy %s: %d members\n", cfg.Path, cfg.PolicyPath, len(cfg.Policy.Directory.Members))
+	if cfg.Signals != "" {
+		fmt.Fprintf(s.out, "ok    signals %s: %d\n", cfg.Signals, len(rules.Signals))
+	}
 	now := clock(cfg)
 	connections, err := connect(cfg, slog.New(slog.DiscardHandler), now)
 	if err != nil {

@@ -97,8 +97,12 @@ func openStore(ctx context.Context, cfg *config.Config, name string) (*store.Rea
 }
 
 // find looks for meetings by their key, their series, their conference link, or words of their title, in this
-// order. There is at least one, or an error.
+// order. There is at least one, or an error. Blanks around what was asked for come from pasting it; blanks
+// alone would be every meeting without a link.
 func find(ctx context.Context, r engine.Reader, what string) ([]engine.Decision, error) {
+	if what = strings.TrimSpace(what); what == "" {
+		return nil, usageError{errors.New("which meeting? Give its UID, its conference link, or words of its title")}
+	}
 	all, err := r.Decisions(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("read the decisions: %w", err)

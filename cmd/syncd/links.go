@@ -50,13 +50,18 @@ type linksOutput struct {
 
 func (c *linksCommand) Run(s streams) error {
 	out := bufio.NewWriter(s.out)
+	var full error // of the output; it is no line's fault
 	bad, err := eachLine(s, c.File, func(line []byte) error {
+		if full != nil {
+			return nil
+		}
 		var in linksInput
 		if err := json.Unmarshal(line, &in); err != nil {
 			return jsonl.Plain(err)
 		}
 		found := linkparse.Find(linkparse.Options{ConsentHosts: c.ConsentHost}, in.fields()...)
-		return printLine(out, linksOutput{in.ID, append([]linkparse.Link{}, found.Links...), found.Opaque})
+		full = printLine(out, linksOutput{in.ID, append([]linkparse.Link{}, found.Links...), found.Opaque})
+		return nil
 	})
 	if err := errors.Join(err, out.Flush()); err != nil {
 		return err

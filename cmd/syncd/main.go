@@ -49,10 +49,17 @@ func (e usageError) Unwrap() error { return e.error }
 var errPartly = errors.New("not all went well")
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	code := run(ctx, os.Args[1:], streams{os.Stdin, os.Stdout, os.Stderr})
-	stop()
-	os.Exit(code)
+	os.Exit(run(context.Background(), os.Args[1:], streams{os.Stdin, os.Stdout, os.Stderr}))
+}
+
+// untilSignalled is a context for the commands that ask for one. The others wait for nothing but files and
+// standard input, and are ended by SIGINT and SIGTERM as any process is.
+func untilSignalled(ctx context.Context) func() (context.Context, error) {
+	return func() (context.Context, error) {
+		ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
+		context.AfterFunc(ctx, stop) // a second signal ends what the first one did not
+		return ctx, nil
+	}
 }
 
 // run is main without the process, and returns the exit status.
@@ -62,7 +69,7 @@ func run(ctx context.Context, args []string, s streams) int {
 	parser, err := kong.New(&c, kong.Name("syncd"),
 		kong.Description("Reads a company's calendars and says which meetings are to be recorded, and why."),
 		kong.Writers(s.out, s.err), kong.Exit(func(code int) { exited = code }),
-		kong.UsageOnError(), kong.BindTo(ctx, (*context.Context)(nil)), kong.Bind(s))
+		kong.UsageOnError(), kong.BindToProvider(untilSignalled(ctx)), kong.Bind(s))
 	if err != nil {
 		fmt.Fprintln(s.err, "syncd:", err)
 		return exitUsage

@@ -129,7 +129,7 @@ func compare(ctx context.Context, r engine.Reader, before, after engine.Judge, n
 		return nil, 0, fmt.Errorf("read the decisions: %w", err)
 	}
 	for _, d := range decisions {
-		if !d.End.After(now) {
+		if !d.End.IsZero() && !d.End.After(now) {
 			continue
 		}
 		m, err := r.Meeting(ctx, d.Meeting)
@@ -139,7 +139,11 @@ func compare(ctx context.Context, r engine.Reader, before, after engine.Judge, n
 		if len(m.Copies) == 0 {
 			continue
 		}
-		diff, differs := differ(before.Decide(m), after.Decide(m))
+		a, b := before.Decide(m), after.Decide(m)
+		if !a.Planned().End.After(now) && !b.Planned().End.After(now) {
+			continue // it has ended; of what is not imported only one of them knows when
+		}
+		diff, differs := differ(a, b)
 		switch {
 		case differs:
 			changed = append(changed, diff)
@@ -152,7 +156,11 @@ func compare(ctx context.Context, r engine.Reader, before, after engine.Judge, n
 
 func differ(before, after engine.Decision) (difference, bool) {
 	a, b := before.Planned(), after.Planned()
-	d := difference{Meeting: a.Meeting, Title: b.Title, Start: b.Start, End: b.End, Before: outcomeOf(a), After: outcomeOf(b)}
+	told := b
+	if b.Start.IsZero() { // the other policy does not import it, and knows nothing of it
+		told = a
+	}
+	d := difference{Meeting: a.Meeting, Title: told.Title, Start: told.Start, End: told.End, Before: outcomeOf(a), After: outcomeOf(b)}
 	switch {
 	case !a.Record && !b.Record:
 		return d, false
@@ -165,7 +173,10 @@ func differ(before, after engine.Decision) (difference, bool) {
 	default:
 		return d, false
 	}
-	d.Rules = changedRules(d.Change, a, b)
+	// Where a decision is held, the lost access is against the recording in both: no policy brought it about.
+	if d.Rules = changedRules(d.Change, before.Decision, after.Decision); len(d.Rules) == 0 {
+		d.Rules = changedRules(d.Change, a, b)
+	}
 	return d, true
 }
 

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"maps"
 	"os"
@@ -41,6 +42,10 @@ func ruleFiles(cfg *config.Config) []string {
 // from one look to the next: a file that is being written is no file yet.
 const lookEvery = 2 * time.Second
 
+// retryEvery is how often rules that could not be used are read again although their files look the same: a file
+// that a broken policy names is not watched yet, and a permission that was given back leaves no trace.
+const retryEvery = 30 * time.Second
+
 // An adopter takes up new rules: the engine.
 type adopter interface {
 	SetRules(engine.Rules)
@@ -53,6 +58,7 @@ func watchRules(ctx context.Context, cfg *config.Config, e adopter, log *slog.Lo
 	current := *cfg
 	known := stamps(ruleFiles(&current))
 	last := known
+	failure, tried := "", time.Time{} // what is wrong with the rules in the files, and when that was seen
 	ticker := time.NewTicker(lookEvery)
 	defer ticker.Stop()
 	for {
@@ -64,23 +70,44 @@ func watchRules(ctx context.Context, cfg *config.Config, e adopter, log *slog.Lo
 		seen := stamps(ruleFiles(&current))
 		settled := maps.Equal(seen, last)
 		last = seen
-		if maps.Equal(seen, known) || !settled {
+		changed := !maps.Equal(seen, known)
+		if retry := failure != "" && time.Since(tried) >= retryEvery; !settled || !changed && !retry {
 			continue
 		}
-		known = seen
+		known, tried = seen, time.Now()
 		next := current
 		rules, err := reload(&next)
+		if err == nil {
+			err = cutOff(current.Policy, next.Policy)
+		}
 		if err != nil {
-			log.Error("the new rules can't be used; the old ones stay in force", "error", err)
-			e.RulesFailed(err)
+			if changed || err.Error() != failure { // what has been said need not be said twice a minute
+				log.Error("the new rules can't be used; the old ones stay in force", "error", err)
+				e.RulesFailed(err)
+			}
+			failure = err.Error()
 			continue
 		}
+		failure = ""
 		current = next
 		known = stamps(ruleFiles(&current)) // the policy may name another directory now
-		maps.Copy(known, seen)              // as they were before they were read
+		for file := range known {
+			if before, ok := seen[file]; ok { // as it was before it was read
+				known[file] = before
+			}
+		}
 		e.SetRules(rules)
 		log.Info("the rules have changed; every meeting is decided again", "members", len(rules.Policy.Directory.Members), "signals", len(rules.Signals))
 	}
+}
+
+// cutOff refuses a policy that has lost its whole directory while the daemon runs. Nobody means that; a file
+// that was cut off, or is half copied, looks so, and would cancel every recording.
+func cutOff(before, after *eligibility.Policy) error {
+	if len(before.Directory.Members) == 0 || len(after.Directory.Members) > 0 {
+		return nil
+	}
+	return errors.New("the policy lists nobody any more: is its file cut off? Restart syncd if nobody is to be recorded")
 }
 
 func reload(cfg *config.Config) (engine.Rules, error) {
@@ -142,6 +169,9 @@ func parseSignal(line []byte) (eligibility.Signal, error) {
 	d.DisallowUnknownFields()
 	if err := d.Decode(&sig); err != nil {
 		return sig, jsonl.Plain(err)
+	}
+	if _, err := d.Token(); err != io.EOF { // two torn lines that grew together: one would be lost
+		return sig, errors.New("more than one JSON value on the line")
 	}
 	switch {
 	case sig.Meeting == "":

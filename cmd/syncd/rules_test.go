@@ -80,6 +80,13 @@ func TestWatchRules(t *testing.T) {
 			{"an unknown driver", func() { write("policy.yaml", "import: {gogle: {enabled: true}}\n") }, 5, 3, 2, 1},
 			{"gone", func() { must(t, os.Remove(filepath.Join(dir, "policy.yaml"))) }, 5, 4, 2, 1},
 			{"back", func() { write("policy.yaml", "directory:\n  file: new.jsonl\n") }, 6, 4, 2, 1},
+			{"cut off before the directory", func() { write("policy.yaml", "company: {name: acme}\n") }, 6, 5, 2, 1},
+			{"a directory that is not there yet", func() { write("policy.yaml", "directory:\n  file: late.jsonl\n") }, 6, 6, 2, 1},
+			{"it comes", func() {
+				write("late.jsonl", `{"email":"eve@acme.com"}`+"\n"+`{"email":"fay@acme.com"}`+"\n")
+				time.Sleep(retryEvery)
+			}, 7, 6, 2, 1},
+			{"back again", func() { write("policy.yaml", "directory:\n  file: new.jsonl\n") }, 8, 6, 2, 1},
 		} {
 			step.do()
 			time.Sleep(3 * lookEvery)
@@ -101,7 +108,7 @@ func TestWatchRules(t *testing.T) {
 		write("new.jsonl", `{"email":"gus@acme.com"}`+"\n")
 		time.Sleep(3 * lookEvery)
 		synctest.Wait()
-		if len(got.rules) != 7 || len(got.failed) != 4 {
+		if len(got.rules) != 9 || len(got.failed) != 6 {
 			t.Errorf("%d sets, %d failures", len(got.rules), len(got.failed))
 		}
 		stop()

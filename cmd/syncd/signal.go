@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"strings"
 	"time"
 
 	"example.com/syncd/calendar"
@@ -29,7 +28,7 @@ func (c *signalCommand) Run(ctx context.Context, s streams) error {
 	switch {
 	case cfg.Signals == "":
 		return usageError{fmt.Errorf("%s has no place for signals: set signals to the name of a file", c.Config)}
-	case !strings.Contains(c.By, "@"):
+	case !eligibility.ValidAddress(c.By):
 		return usageError{fmt.Errorf("--by %q is no email address", c.By)}
 	}
 	st, err := openStore(ctx, cfg, c.Config)

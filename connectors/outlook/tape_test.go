@@ -65,6 +65,7 @@ func TestRecorded(t *testing.T) {
 func TestDemoTape(t *testing.T) {
 	tn := fakegraph.New(now, fakegraph.User{Email: eve}, fakegraph.User{Email: "finn@acme.co.uk"}, fakegraph.User{Email: "zoe@acme.co.uk", Disabled: true},
 		fakegraph.User{Email: "old@acme.co.uk", NoMailbox: true}, fakegraph.User{Email: "room1@acme.co.uk"})
+	tn.Steady = true // the demo goes on when the tape has ended
 	for user, events := range demoStory() {
 		for _, e := range events {
 			tn.Put(user+"@acme.co.uk", e)

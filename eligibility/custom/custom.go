@@ -86,11 +86,15 @@ func compile(env *cel.Env, expression string) (eligibility.Program, error) {
 	return program{p}, nil
 }
 
-// firstIssue is what CEL's compiler says first, in a line: "column 8: undeclared reference to 'tilte'".
+// firstIssue is what CEL's compiler says first, in a line: "column 8: undeclared reference to 'tilte'". Of an
+// expression of several lines the line is told, too.
 func firstIssue(issues *cel.Issues) string {
 	all := issues.Errors()
 	message := strings.TrimSpace(all[0].Message)
 	message = strings.TrimSuffix(strings.ReplaceAll(message, " (in container '')", ""), "\n")
+	if line := all[0].Location.Line(); line > 1 {
+		return fmt.Sprintf("line %d of it, column %d: %s", line, all[0].Location.Column()+1, message)
+	}
 	return fmt.Sprintf("column %d: %s", all[0].Location.Column()+1, message)
 }
 

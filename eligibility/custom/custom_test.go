@@ -58,6 +58,7 @@ func TestMistakes(t *testing.T) {
 		{``, "the expression is missing"},
 		{`meeting.title.contains(`, "Syntax error"},
 		{`meeting.tilte == "x"`, "column 8: undefined field 'tilte'"},
+		{"meeting.title == \"x\" ||\n  meeting.tilte == \"x\"", "line 2 of it, column 10: undefined field 'tilte'"},
 		{`meeting.host.mail == "x"`, "undefined field 'mail'"},
 		{`meeting.title == 1`, "no matching overload"},
 		{`meeting.title`, "the expression is a string; it must be true or false"},

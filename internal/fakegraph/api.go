@@ -179,6 +179,9 @@ func (t *Tenant) delta(base string, r *http.Request, user string, m *mailbox) an
 		next.from, next.to = prev.from, prev.to
 		ids := slices.Clone(m.changes[prev.at:])
 		slices.Sort(ids)
+		if t.Steady && len(ids) == 0 {
+			return t.page(base, user, token, len(prev.rows), size)
+		}
 		next.rows = m.delta(slices.Compact(ids), next.from, next.to)
 	} else {
 		var ok bool

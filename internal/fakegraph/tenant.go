@@ -20,6 +20,8 @@ import (
 type Tenant struct {
 	// Now is the tenant's clock.
 	Now func() time.Time
+	// Steady gives an idle look the link back that it came with, so that a tape of it can be played on for ever.
+	Steady bool
 
 	mu        sync.Mutex
 	users     []User

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 )
 
 // MaxLine bounds a line: 16 MiB, far more than an invite with its body.
@@ -38,6 +39,9 @@ func Read(name string, r io.Reader, f func(line []byte) error, bad func(error)) 
 	in := bufio.NewReaderSize(r, 64<<10)
 	for n := 1; ; n++ {
 		line, err := readLine(in)
+		if n == 1 { // Windows puts a byte order mark before the first line
+			line = bytes.TrimPrefix(line, []byte("\ufeff"))
+		}
 		if line = bytes.TrimSpace(line); len(line) > 0 && !errors.Is(err, errTooLong) {
 			if err := f(line); err != nil {
 				bad(&LineError{name, n, err})
@@ -58,7 +62,10 @@ func Read(name string, r io.Reader, f func(line []byte) error, bad func(error)) 
 // Plain says what is wrong with a line's JSON without the package's own words.
 func Plain(err error) error {
 	var wrong *json.UnmarshalTypeError
+	var noTime *time.ParseError
 	switch {
+	case errors.As(err, &noTime):
+		return fmt.Errorf("%s is no time such as 2026-11-24T09:00:00Z", noTime.Value)
 	case errors.As(err, &wrong) && wrong.Field == "":
 		return fmt.Errorf("it is a %s, not an object", wrong.Value)
 	case errors.As(err, &wrong):

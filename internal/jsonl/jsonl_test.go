@@ -24,6 +24,7 @@ func TestEach(t *testing.T) {
 	}{
 		{"empty", "", nil, nil},
 		{"last line without an end", "a\nb", []string{"a", "b"}, nil},
+		{"a byte order mark", "\ufeffa\nb\n", []string{"a", "b"}, nil},
 		{"blank lines and CRLF", "\n a \r\n\r\nb\r\n", []string{"a", "b"}, nil},
 		{"a bad line costs itself", "a\nbad\nb\n", []string{"a", "bad", "b"}, []string{"f:2: is bad"}},
 		{"longer than the buffer", strings.Repeat("x", 200_000) + "\nb\n", []string{strings.Repeat("x", 200_000), "b"}, nil},
