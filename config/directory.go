@@ -140,6 +140,9 @@ func (l *listing) jsonl(data []byte) {
 		if d.More() {
 			return errors.New("more than one object stands on the line")
 		}
+		if key := twice(b); key != "" {
+			return fmt.Errorf("the key %s stands twice", quote(key))
+		}
 		l.members = append(l.members, m)
 		return nil
 	}, func(err error) {
@@ -157,6 +160,47 @@ func (l *listing) jsonl(data []byte) {
 	for b := range bytes.Lines(data) {
 		if n++; len(bytes.TrimSpace(b)) > 0 {
 			l.lines = append(l.lines, n)
+		}
+	}
+}
+
+// twice is a key of the object that stands in it twice: encoding/json takes the last one, and the first may
+// have said never.
+func twice(object []byte) string {
+	d := json.NewDecoder(bytes.NewReader(object))
+	type level struct {
+		keys map[string]bool // of an object; nil: a list
+		key  bool            // a key comes next
+	}
+	var open []level
+	for {
+		t, err := d.Token()
+		if err != nil {
+			return ""
+		}
+		switch t := t.(type) {
+		case json.Delim:
+			switch t {
+			case '{':
+				open = append(open, level{map[string]bool{}, true})
+				continue
+			case '[':
+				open = append(open, level{})
+				continue
+			}
+			open = open[:len(open)-1]
+		case string:
+			if at := len(open) - 1; at >= 0 && open[at].key {
+				name := strings.ToLower(t) // as encoding/json matches them
+				if open[at].keys[name] {
+					return t
+				}
+				open[at].keys[name], open[at].key = true, false
+				continue
+			}
+		}
+		if at := len(open) - 1; at >= 0 { // a value has ended
+			open[at].key = open[at].keys != nil
 		}
 	}
 }

@@ -83,6 +83,7 @@ func TestDirectoryMistakes(t *testing.T) {
 		{"a torn line", "p.jsonl", `{"email":"bo@acme.com"}` + "\n" + `{"email":"ca` + "\n", []string{"p.jsonl:2: the JSON object is torn off"}},
 		{"an unknown key", "p.jsonl", `{"email":"bo@acme.com","seet":true}` + "\n", []string{`p.jsonl:1: unknown key "seet" (did you mean "seat"?)`}},
 		{"a wrong type", "p.jsonl", `{"email":"bo@acme.com","record":true}` + "\n", []string{`p.jsonl:1: "record" cannot be a bool`}},
+		{"a key twice", "p.jsonl", `{"email":"bo@acme.com","record":"never","aliases":["a@acme.com"],"zoom":{"email":"x@acme.com"},"Record":"on"}` + "\n", []string{`p.jsonl:1: the key "Record" stands twice`}},
 		{"two objects", "p.jsonl", `{"email":"bo@acme.com"}{"email":"cara@acme.com"}` + "\n", []string{"p.jsonl:1: more than one object stands on the line"}},
 		{"blank lines count", "p.jsonl", "\n" + `{"email":"bo@acme.com"}` + "\n\n\n" + `{"email":"bo@acme.com"}` + "\n", []string{"p.jsonl:5: email: bo@acme.com is an address of bo@acme.com already"}},
 		{"YAML", "p.yaml", "- email: bo@acme.com\n  seet: true\n- email: 7\n  seat: perhaps\n", []string{`p.yaml:2: unknown key "seet"`, `p.yaml:4: [1].seat must be true or false, not "perhaps"`}},

@@ -111,11 +111,9 @@ func checkConsentCompany(f *facts) (Status, string) {
 }
 
 func checkConsentOptOut(f *facts) (Status, string) {
-	if s, why, ok := f.needsConsent(true); !ok {
-		return s, why
-	}
+	s, why, ok := f.needsConsent(true)
 	start := f.lead.Start.Time
-	if start.IsZero() {
+	if ok && start.IsZero() {
 		return NotApplicable, "it has no start that an opt-out could be before"
 	}
 	var who []string
@@ -124,8 +122,13 @@ func checkConsentOptOut(f *facts) (Status, string) {
 			who = append(who, cmp.Or(fold(s.Email), someone)+" chose to join and not to be recorded")
 		}
 	}
-	if len(who) > 0 {
-		slices.Sort(who)
+	slices.Sort(who)
+	switch {
+	case !ok && why == "" && len(who) > 0:
+		return NotApplicable, listing(who) + "; that counts where consent links are enforced, and skip counts everywhere"
+	case !ok:
+		return s, why
+	case len(who) > 0:
 		return Fail, listing(who)
 	}
 	return Pass, ""

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -71,6 +72,11 @@ func (c *explainCommand) Run(ctx context.Context, s streams) error {
 	if err != nil {
 		return err
 	}
+	if len(found) > manyPages && !c.JSON {
+		printMatches(s.out, found)
+		_, err := fmt.Fprintf(s.out, "%d meetings are %q; name one of them, or take --json for all\n", len(found), c.Meeting)
+		return err
+	}
 	for i, d := range found {
 		x, err := explain(ctx, st, d)
 		if err != nil {
@@ -86,6 +92,20 @@ func (c *explainCommand) Run(ctx context.Context, s streams) error {
 		}
 	}
 	return nil
+}
+
+// manyPages is how many pages are more than anybody reads.
+const manyPages = 10
+
+// printMatches lists the meetings that something may mean, and how to name each.
+func printMatches(w io.Writer, found []engine.Decision) {
+	var b bytes.Buffer
+	var rows [][]string
+	for _, d := range found {
+		rows = append(rows, []string{"  " + span(d.Start, d.End, time.UTC), titleOf(d.Title), string(d.Meeting)})
+	}
+	table(&b, rows)
+	w.Write(b.Bytes()) // who does not get the list gets the error that follows
 }
 
 // openStore opens what a daemon with this configuration has stored.
@@ -233,6 +253,9 @@ func (x explanation) print(w io.Writer, another bool) error {
 	fmt.Fprintf(&b, "  decided   %s, %s\n", x.DecidedAt.UTC().Format("2006-01-02 15:04 UTC"), verdict)
 	for _, s := range x.Schedules {
 		fmt.Fprintf(&b, "  schedule  %s revision %d, %s, %s UTC\n", s.ID, s.Revision, s.State, span(s.Start, s.End, time.UTC))
+		if !d.Record && !x.Held && s.State != schedule.Cancelled && !slices.Contains(s.Meetings, d.Meeting) {
+			fmt.Fprintf(&b, "            the call is recorded all the same, for another meeting with the same link: %s\n", keys(s.Meetings))
+		}
 	}
 	if len(d.OnBehalfOf) > 0 {
 		fmt.Fprintf(&b, "  for whom  %s\n", strings.Join(d.OnBehalfOf, ", "))
@@ -254,6 +277,14 @@ func (x explanation) print(w io.Writer, another bool) error {
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+func keys(meetings []calendar.Key) string {
+	var all []string
+	for _, k := range meetings {
+		all = append(all, string(k))
+	}
+	return strings.Join(all, ", ")
 }
 
 func orNone(s, none string) string {

@@ -50,9 +50,7 @@ func (c *signalCommand) Run(ctx context.Context, s streams) error {
 		keys[about] = true
 	}
 	if len(keys) != 1 {
-		for _, d := range found {
-			fmt.Fprintf(s.err, "  %s  %s  %s\n", span(d.Start, d.End, time.UTC), titleOf(d.Title), d.Meeting)
-		}
+		printMatches(s.err, found)
 		return fmt.Errorf("%d meetings are %q; name one of them by its UID and occurrence, or give --series", len(found), c.Meeting)
 	}
 	sig := eligibility.Signal{Meeting: about, Email: c.By, Signal: c.Signal, At: clock(cfg)().UTC().Truncate(time.Second)}

@@ -7,9 +7,11 @@ import (
 	"fmt"
 	"reflect"
 	"regexp"
+	"slices"
 	"strings"
 
 	"cel.dev/cel-go/cel"
+	"cel.dev/cel-go/common/ast"
 	"cel.dev/cel-go/ext"
 
 	"example.com/syncd/eligibility"
@@ -19,9 +21,14 @@ const (
 	// maxCost bounds one evaluation, in CEL's units: about one for each step. A guest list of thousands can be
 	// walked through a few times.
 	maxCost = 200_000
-	// maxLength bounds an expression, in bytes.
+	// maxLength bounds an expression, in bytes, and maxRules a policy.
 	maxLength = 4000
+	maxRules  = 50
 )
+
+// growing are functions whose results may be much longer than what they are given, which CEL's costs do not
+// count. Nobody needs them to look at a meeting.
+var growing = []string{"replace", "format", "join"}
 
 // Compile compiles the policy's own rules in place. Each problem has the path of the rule; a rule with one
 // stays without a program, so that it excludes whatever it is asked about.
@@ -34,6 +41,9 @@ func Compile(p *eligibility.Policy) []eligibility.Problem {
 		return []eligibility.Problem{{Path: "exclude.custom", Message: err.Error()}}
 	}
 	var problems []eligibility.Problem
+	if n := len(p.Exclude.Custom); n > maxRules {
+		problems = append(problems, eligibility.Problem{Path: "exclude.custom", Message: fmt.Sprintf("there are %d rules, and at most %d are evaluated on every meeting: join some by ||", n, maxRules)})
+	}
 	seen := map[string]bool{}
 	for i := range p.Exclude.Custom {
 		c := &p.Exclude.Custom[i]
@@ -72,18 +82,32 @@ func compile(env *cel.Env, expression string) (eligibility.Program, error) {
 	case len(expression) > maxLength:
 		return nil, fmt.Errorf("the expression is longer than %d bytes", maxLength)
 	}
-	ast, issues := env.Compile(expression)
+	checked, issues := env.Compile(expression)
 	if issues.Err() != nil {
 		return nil, errors.New(firstIssue(issues))
 	}
-	if ast.OutputType() != cel.BoolType {
-		return nil, fmt.Errorf("the expression is a %s; it must be true or false", ast.OutputType())
+	if name := callsOf(checked, growing); name != "" {
+		return nil, fmt.Errorf("the function %s is not available here", name)
 	}
-	p, err := env.Program(ast, cel.CostLimit(maxCost), cel.EvalOptions(cel.OptOptimize))
+	if checked.OutputType() != cel.BoolType {
+		return nil, fmt.Errorf("the expression is a %s; it must be true or false", checked.OutputType())
+	}
+	p, err := env.Program(checked, cel.CostLimit(maxCost), cel.EvalOptions(cel.OptOptimize))
 	if err != nil {
 		return nil, err
 	}
 	return program{p}, nil
+}
+
+// callsOf is the first of the functions that the expression calls, or "".
+func callsOf(a *cel.Ast, functions []string) string {
+	called := ""
+	ast.PostOrderVisit(a.NativeRep().Expr(), ast.NewExprVisitor(func(e ast.Expr) {
+		if e.Kind() == ast.CallKind && slices.Contains(functions, e.AsCall().FunctionName()) {
+			called = e.AsCall().FunctionName()
+		}
+	}))
+	return called
 }
 
 // firstIssue is what CEL's compiler says first, in a line: "column 8: undeclared reference to 'tilte'". Of an

@@ -61,6 +61,8 @@ func TestMistakes(t *testing.T) {
 		{"meeting.title == \"x\" ||\n  meeting.tilte == \"x\"", "line 2 of it, column 10: undefined field 'tilte'"},
 		{`meeting.host.mail == "x"`, "undefined field 'mail'"},
 		{`meeting.title == 1`, "no matching overload"},
+		{`meeting.title.replace("a", "aa").contains("x")`, "the function replace is not available here"},
+		{`meeting.participants.exists(p, "%s".format([p.email]) == "x")`, "the function format is not available here"},
 		{`meeting.title`, "the expression is a string; it must be true or false"},
 		{`now() > meeting.start`, "undeclared reference to 'now'"},
 		{`meeting.title == "` + strings.Repeat("x", maxLength) + `"`, "longer than"},
