@@ -99,7 +99,7 @@ func (c *Client) Resolve(ctx context.Context, link string) (string, error) {
 		return "", refused("it is not plain HTTPS")
 	}
 	if target, err = c.ask(ctx, u); err != nil {
-		return "", fmt.Errorf("ask %s: %w", u.Hostname(), withoutURL(err))
+		return "", fmt.Errorf("ask %s: %w", u.Hostname(), err)
 	}
 	c.mu.Lock()
 	if len(c.known) >= maxKnown {
@@ -142,15 +142,4 @@ func (c *Client) ask(ctx context.Context, u *url.URL) (string, error) {
 		return "", errors.New("it redirects to what is no URL")
 	}
 	return target.String(), nil
-}
-
-// withoutURL is err without the layers whose messages have the link.
-func withoutURL(err error) error {
-	for {
-		var u *url.Error
-		if !errors.As(err, &u) {
-			return err
-		}
-		err = u.Err
-	}
 }

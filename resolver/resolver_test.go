@@ -117,6 +117,15 @@ func TestRefuses(t *testing.T) {
 	}
 }
 
+// TestPort: an address is not enough; what answers beside HTTPS is not asked.
+func TestPort(t *testing.T) {
+	for address, ok := range map[string]bool{"8.8.8.8:443": true, "8.8.8.8:8443": false, "10.0.0.1:443": false, "[::1]:443": false, "gibberish": false} {
+		if err := onlyPublic(t.Context(), "tcp", address, nil); (err == nil) != ok {
+			t.Errorf("%s: %v", address, err)
+		}
+	}
+}
+
 func TestPublic(t *testing.T) {
 	for _, a := range []string{"8.8.8.8", "2606:4700::1111", "::ffff:8.8.8.8", "172.32.0.1"} {
 		if !public(netip.MustParseAddr(a)) {

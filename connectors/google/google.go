@@ -175,7 +175,8 @@ func (c *connector) roster(ctx context.Context) ([]string, error) {
 	}
 }
 
-// members are the addresses of the group's members, in lower case, whatever state they are in.
+// members are the addresses of the group's members, in lower case, whatever state they are in; those of
+// groups in it, and the groups themselves.
 func (c *connector) members(ctx context.Context) (map[string]bool, error) {
 	members := map[string]bool{}
 	for page := ""; ; {
@@ -185,7 +186,7 @@ func (c *connector) members(ctx context.Context) (map[string]bool, error) {
 			if err != nil {
 				return err
 			}
-			call := svc.Members.List(c.cfg.Group).Context(ctx).IncludeDerivedMembership(true).MaxResults(200).Fields("nextPageToken", "members(email,type)")
+			call := svc.Members.List(c.cfg.Group).Context(ctx).IncludeDerivedMembership(true).MaxResults(200).Fields("nextPageToken", "members(email)")
 			if page != "" {
 				call.PageToken(page)
 			}
@@ -196,9 +197,7 @@ func (c *connector) members(ctx context.Context) (map[string]bool, error) {
 			return nil, c.explain(ctx, err, "list the members of "+c.cfg.Group+" as "+c.cfg.Admin, admin.AdminDirectoryGroupMemberReadonlyScope)
 		}
 		for _, m := range list.Members {
-			if m.Type == "USER" {
-				members[strings.ToLower(m.Email)] = true
-			}
+			members[strings.ToLower(m.Email)] = true
 		}
 		if page = list.NextPageToken; page == "" {
 			return members, nil
