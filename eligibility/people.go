@@ -48,16 +48,18 @@ func isCalendar(email string) bool {
 	return ok
 }
 
-// hostOf is the organizer, or the creator where the organizer is no person: a calendar, or what the
-// guest list itself calls a group (a shared mailbox) or a resource.
-func hostOf(e calendar.Event) calendar.Person {
+// hostOf is the event's organizer, or its creator where the organizer is no person: a calendar, or what a
+// guest list calls a group (a shared mailbox) or a resource.
+func (f *facts) hostOf(e calendar.Event) calendar.Person {
 	if isCalendar(e.Organizer.Email) || e.Organizer.Email == "" {
 		return e.Creator
 	}
-	for _, a := range e.Attendees {
-		noPerson := a.Kind == calendar.AttendeeResource || a.Kind == calendar.AttendeeGroup && e.Creator.Email != ""
-		if noPerson && fold(a.Email) == fold(e.Organizer.Email) {
-			return e.Creator
+	for i := range f.copies { // not every list has it
+		for _, a := range f.copies[i].Attendees {
+			noPerson := a.Kind == calendar.AttendeeResource || a.Kind == calendar.AttendeeGroup && e.Creator.Email != ""
+			if noPerson && fold(a.Email) == fold(e.Organizer.Email) {
+				return e.Creator
+			}
 		}
 	}
 	return e.Organizer
@@ -172,12 +174,12 @@ func (f *facts) findPeople() {
 				p.response, p.own = p.listed, p.own || own
 			}
 		}
-		if h := hostOf(c.Event); h.Email != "" {
+		if h := f.hostOf(c.Event); h.Email != "" {
 			g.meet(h.Email, h.Name)
 		}
 	}
 	host := -1
-	if h := hostOf(f.lead); h.Email != "" {
+	if h := f.hostOf(f.lead); h.Email != "" {
 		host = g.meet(h.Email, h.Name)
 	}
 	for i := range f.people {
@@ -257,7 +259,7 @@ func (f *facts) findOwner() {
 		return cmp.Or(
 			-compareBool(a.member == f.host.member, b.member == f.host.member),
 			cmp.Compare(answers[a.response], answers[b.response]),
-			cmp.Compare(a.member.Email, b.member.Email))
+			cmp.Compare(a.member.addresses[0], b.member.addresses[0])) // in lower case
 	})
 	if len(f.behalf) > 0 {
 		f.owner = f.behalf[0].member

@@ -111,6 +111,14 @@ func TestRules(t *testing.T) {
 			s.policy.Import = map[string]Import{"coordinator": {Enabled: true}}
 			s.copies = []calendar.Copy{copyOf("coordinator", "notes@acme.com")}
 		}, "lead_time: fail", "not known when", "import.coordinator.lead_time"},
+		{"a shared mailbox that one list alone calls so", func(s *scene) {
+			s.copies = append(s.copies, copyOf("google", "bob@acme.com"))
+			for i := range s.copies {
+				s.copies[i].Organizer.Email, s.copies[i].Creator.Email = "team@acme.com", "ana@acme.com"
+			}
+			s.first().Source.Calendar = "team@acme.com"
+			s.copies[1].Attendees = append(s.copies[1].Attendees, calendar.Attendee{Email: "team@acme.com", Kind: calendar.AttendeeGroup})
+		}, "host: pass", "", ""},
 		{"a number in print", func(s *scene) {
 			s.first().Location, s.first().Description = "", "Microsoft Teams\nMeeting ID: 357 120 243 205 39\nPasscode: KqeBaLrz"
 		}, "conference_link: fail", "the number of a teams meeting is printed in the description, without a link", "providers, links"},
@@ -340,6 +348,11 @@ func TestOnBehalfOf(t *testing.T) {
 		calendar.Attendee{Email: "zoe@acme.com", Response: "accepted"}, calendar.Attendee{Email: "eve@acme.com", Response: "declined"})
 	if got := strings.Join(s.decide().OnBehalfOf, " "); got != "ana@acme.com zoe@acme.com bob@acme.com abe@acme.com" {
 		t.Errorf("got %s", got)
+	}
+	s.members = append(s.members, Member{Email: "Zed@Acme.com", Seat: true, Record: RecordOn})
+	s.first().Attendees = append(s.first().Attendees, calendar.Attendee{Email: "zed@acme.com", Response: "accepted"}, calendar.Attendee{Email: "eve@acme.com"})
+	if got := strings.Join(s.decide().OnBehalfOf, " "); got != "ana@acme.com Zed@Acme.com zoe@acme.com bob@acme.com abe@acme.com" {
+		t.Errorf("in upper case: got %s", got)
 	}
 }
 
