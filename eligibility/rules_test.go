@@ -349,9 +349,9 @@ func TestOnBehalfOf(t *testing.T) {
 	if got := strings.Join(s.decide().OnBehalfOf, " "); got != "ana@acme.com zoe@acme.com bob@acme.com abe@acme.com" {
 		t.Errorf("got %s", got)
 	}
-	s.members = append(s.members, Member{Email: "Zed@Acme.com", Seat: true, Record: RecordOn})
-	s.first().Attendees = append(s.first().Attendees, calendar.Attendee{Email: "zed@acme.com", Response: "accepted"}, calendar.Attendee{Email: "eve@acme.com"})
-	if got := strings.Join(s.decide().OnBehalfOf, " "); got != "ana@acme.com Zed@Acme.com zoe@acme.com bob@acme.com abe@acme.com" {
+	s.members = append(s.members, Member{Email: "Zulu@Acme.com", Seat: true, Record: RecordOn})
+	s.first().Attendees = append(s.first().Attendees, calendar.Attendee{Email: "zulu@acme.com", Response: "accepted"}, calendar.Attendee{Email: "eve@acme.com"})
+	if got := strings.Join(s.decide().OnBehalfOf, " "); got != "ana@acme.com zoe@acme.com Zulu@Acme.com bob@acme.com abe@acme.com" {
 		t.Errorf("in upper case: got %s", got)
 	}
 }
