@@ -14,8 +14,13 @@ func (f *facts) consentPage(l linkparse.Link) (*linkparse.ConsentPage, bool) {
 	if l.Page == nil {
 		return nil, false
 	}
-	host, _, _ := strings.Cut(strings.TrimPrefix(l.URL, "https://"), "/")
-	return l.Page, hostListed(host, f.policy.Consent.LinkHosts)
+	return l.Page, hostListed(hostOfURL(l.URL), f.policy.Consent.LinkHosts)
+}
+
+// hostOfURL is the host of a canonical URL.
+func hostOfURL(url string) string {
+	host, _, _ := strings.Cut(strings.TrimPrefix(url, "https://"), "/")
+	return host
 }
 
 func hostListed(host string, hosts []string) bool {
@@ -89,12 +94,20 @@ func checkConsentBypass(f *facts) (Status, string) {
 	}
 	for _, c := range f.all {
 		for _, l := range c.found.Links {
-			if l.URL != f.consentURL {
+			if !f.isConsentPage(l) {
 				return Fail, "a " + l.Provider + " link stands beside the consent link, in the " + cmp.Or(l.Where, "text") + " on the calendar " + c.Source.Calendar
 			}
 		}
 	}
 	return Pass, ""
+}
+
+// isConsentPage reports whether l leads to the meeting's consent page. Another calendar may have it in another
+// case, or without the provider.
+func (f *facts) isConsentPage(l linkparse.Link) bool {
+	page, ok := f.consentPage(l)
+	return ok && fold(page.Company) == fold(f.consent.Company) && fold(page.User) == fold(f.consent.User) && fold(page.Meeting) == fold(f.consent.Meeting) &&
+		hostOfURL(l.URL) == hostOfURL(f.consentURL)
 }
 
 func checkConsentCompany(f *facts) (Status, string) {

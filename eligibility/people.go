@@ -179,8 +179,11 @@ func (f *facts) findPeople() {
 		}
 	}
 	host := -1
-	if h := f.hostOf(f.lead); h.Email != "" {
-		host = g.meet(h.Email, h.Name)
+	for i := range f.copies { // the lead copy's, unless it names none
+		if h := f.hostOf(f.copies[i].Event); h.Email != "" {
+			host = g.meet(h.Email, h.Name)
+			break
+		}
 	}
 	for i := range f.people {
 		slices.Sort(f.people[i].addresses)

@@ -119,6 +119,20 @@ func TestRules(t *testing.T) {
 			s.first().Source.Calendar = "team@acme.com"
 			s.copies[1].Attendees = append(s.copies[1].Attendees, calendar.Attendee{Email: "team@acme.com", Kind: calendar.AttendeeGroup})
 		}, "host: pass", "", ""},
+		{"a lead copy that names no organizer", func(s *scene) {
+			s.copies = append(s.copies, copyOf("google", "bob@acme.com"))
+			s.first().Organizer, s.first().Sequence = calendar.Person{}, 2
+		}, "host: pass", "", ""},
+		{"one consent page, as two calendars have it", func(s *scene) {
+			s.policy.Consent = ConsentPolicy{LinkHosts: []string{"join.acme.example"}, Profiles: map[string]ConsentProfile{"default": {Enforce: true}}}
+			s.copies = append(s.copies, copyOf("google", "bob@acme.com"))
+			s.copies[0].Location, s.copies[1].Location = "https://join.acme.example/acme/ana?provider=zoom", "https://join.acme.example/Acme/Ana"
+		}, "consent_bypass: pass", "", ""},
+		{"two consent pages", func(s *scene) {
+			s.policy.Consent = ConsentPolicy{LinkHosts: []string{"join.acme.example"}, Profiles: map[string]ConsentProfile{"default": {Enforce: true}}}
+			s.copies = append(s.copies, copyOf("google", "bob@acme.com"))
+			s.copies[0].Location, s.copies[1].Location = "https://join.acme.example/acme/ana?provider=zoom", "https://join.acme.example/acme/ana/7"
+		}, "consent_bypass: fail", "a consent link stands beside the consent link", ""},
 		{"a number in print", func(s *scene) {
 			s.first().Location, s.first().Description = "", "Microsoft Teams\nMeeting ID: 357 120 243 205 39\nPasscode: KqeBaLrz"
 		}, "conference_link: fail", "the number of a teams meeting is printed in the description, without a link", "providers, links"},
