@@ -15,7 +15,8 @@ import (
 	"example.com/syncd/internal/jsonl"
 )
 
-// A testCase is a line of testdata/decisions.jsonl, the rules' contract.
+// A testCase is a line of testdata/decisions.jsonl, the rules' contract, or of further.jsonl, cases found by
+// comparing random meetings with a second implementation of that contract.
 type testCase struct {
 	Case    string            `json:"case"`
 	About   string            `json:"about"`
@@ -36,13 +37,22 @@ type testCase struct {
 
 func readCases(t testing.TB) []testCase {
 	t.Helper()
-	f, err := os.Open("testdata/decisions.jsonl")
+	cases := readFile(t, "testdata/decisions.jsonl")
+	if len(cases) < 173 {
+		t.Fatalf("only %d cases", len(cases))
+	}
+	return append(cases, readFile(t, "testdata/further.jsonl")...)
+}
+
+func readFile(t testing.TB, name string) []testCase {
+	t.Helper()
+	f, err := os.Open(name)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer f.Close()
 	var cases []testCase
-	for _, err := range jsonl.Each("decisions.jsonl", f, func(line []byte) error {
+	for _, err := range jsonl.Each(name, f, func(line []byte) error {
 		var c testCase
 		d := json.NewDecoder(bytes.NewReader(line))
 		d.DisallowUnknownFields()
@@ -51,9 +61,6 @@ func readCases(t testing.TB) []testCase {
 		return err
 	}) {
 		t.Error(err)
-	}
-	if len(cases) < 173 {
-		t.Fatalf("only %d cases", len(cases))
 	}
 	return cases
 }

@@ -36,7 +36,7 @@ func hostListed(host string, hosts []string) bool {
 func (f *facts) findConsent() {
 	for _, l := range f.links {
 		if page, ok := f.consentPage(l); ok {
-			f.consent, f.consentURL = page, l.URL
+			f.consent, f.consentLink = page, l
 			break
 		}
 	}
@@ -102,12 +102,18 @@ func checkConsentBypass(f *facts) (Status, string) {
 	return Pass, ""
 }
 
-// isConsentPage reports whether l leads to the meeting's consent page. Another calendar may have it in another
-// case, or without the provider.
+// isConsentPage reports whether l leads to the meeting's consent page.
 func (f *facts) isConsentPage(l linkparse.Link) bool {
-	page, ok := f.consentPage(l)
-	return ok && fold(page.Company) == fold(f.consent.Company) && fold(page.User) == fold(f.consent.User) && fold(page.Meeting) == fold(f.consent.Meeting) &&
-		hostOfURL(l.URL) == hostOfURL(f.consentURL)
+	_, ok := f.consentPage(l)
+	return ok && samePage(l, f.consentLink)
+}
+
+// samePage reports whether two consent links lead to one page. Another calendar may have it in another case,
+// or without the provider.
+func samePage(a, b linkparse.Link) bool {
+	p, q := a.Page, b.Page
+	return p != nil && q != nil && fold(p.Company) == fold(q.Company) && fold(p.User) == fold(q.User) && fold(p.Meeting) == fold(q.Meeting) &&
+		hostOfURL(a.URL) == hostOfURL(b.URL)
 }
 
 func checkConsentCompany(f *facts) (Status, string) {

@@ -38,8 +38,8 @@ func NewDirectory(members []Member) *Directory {
 		}
 		if e.Zoom != nil {
 			for _, room := range e.Zoom.PersonalRooms {
-				if _, taken := d.byRoom[fold(room)]; !taken {
-					d.byRoom[fold(room)] = e
+				if _, taken := d.byRoom[foldRoom(room)]; !taken {
+					d.byRoom[foldRoom(room)] = e
 				}
 			}
 		}
@@ -95,6 +95,17 @@ func fold(s string) string {
 		return s
 	}
 	return local + domain
+}
+
+// foldRoom brings a personal room's number or name to the form in which links have it. Zoom shows numbers
+// as "555 123 4567", and people copy them so.
+func foldRoom(s string) string {
+	s = fold(s)
+	number := strings.NewReplacer(" ", "", "-", "").Replace(s)
+	if strings.Trim(number, "0123456789") == "" {
+		return number
+	}
+	return s
 }
 
 func isFolded(s string) bool {

@@ -21,8 +21,8 @@ type facts struct {
 	meeting calendar.Key
 	series  string
 
-	all    []readCopy     // every copy, the most authoritative first
-	copies []readCopy     // those that count, the lead copy first
+	all    []readCopy     // every copy
+	copies []readCopy     // those that count: the lead copy, then the newest first
 	lead   calendar.Event // of the lead copy; zero when no copy counts
 	mailed bool           // some copy that counts is the coordinator's
 
@@ -32,16 +32,16 @@ type facts struct {
 	// behalf are the recordable members, best first: the host, then by answer, then by address.
 	behalf []*participant
 
-	links      []linkparse.Link // of the copies that count, the meeting's first
-	opaque     []linkparse.Opaque
-	link       *linkparse.Link        // the meeting's; nil if there is none of a recordable provider
-	provider   string                 // behind the link; "" if there is no link or it does not say
-	consent    *linkparse.ConsentPage // nil if there is none
-	consentURL string
-	profile    ConsentProfile // of the owner
-	owns       string         // the address of the provider's user that owns the meeting, where known
-	methods    methods
-	word       *Signal // the newest skip or record
+	links       []linkparse.Link // of the copies that count, the meeting's first
+	opaque      []linkparse.Opaque
+	link        *linkparse.Link        // the meeting's; nil if there is none of a recordable provider
+	provider    string                 // behind the link; "" if there is no link or it does not say
+	consent     *linkparse.ConsentPage // nil if there is none
+	consentLink linkparse.Link
+	profile     ConsentProfile // of the owner
+	owns        string         // the address of the provider's user that owns the meeting, where known
+	methods     methods
+	word        *Signal // the newest skip or record
 }
 
 // A readCopy is a copy and the links that stand in it: texts are read once.
@@ -76,7 +76,6 @@ func (f *facts) findCopies(copies []calendar.Copy) {
 	}
 	slices.SortStableFunc(f.all, func(a, b readCopy) int {
 		return cmp.Or(
-			-compareBool(f.organizersOwn(a), f.organizersOwn(b)),
 			-cmp.Compare(a.Sequence, b.Sequence),
 			-a.Updated.Compare(b.Updated),
 			cmp.Compare(a.Source.Driver, b.Source.Driver),
@@ -87,6 +86,11 @@ func (f *facts) findCopies(copies []calendar.Copy) {
 	f.copies = f.all
 	if slices.ContainsFunc(f.all, f.disabled) {
 		f.copies = slices.DeleteFunc(slices.Clone(f.all), f.disabled)
+	}
+	if lead := slices.IndexFunc(f.copies, f.organizersOwn); lead > 0 {
+		c := f.copies[lead]
+		copy(f.copies[1:], f.copies[:lead]) // what follows stays the newest first, the organizer's other calendars too
+		f.copies[0] = c
 	}
 	f.mailed = slices.ContainsFunc(f.copies, readCopy.mailed)
 	if len(f.copies) > 0 {
@@ -167,17 +171,23 @@ func (f *facts) callOwner() string {
 				continue
 			}
 			found := linkparse.Find(f.policy.linkOptions(), linkparse.Field{Where: "conference", Kind: linkparse.URL, Text: conf.URL})
-			if len(found.Links) > 0 && found.Links[0].Provider == f.link.Provider && found.Links[0].MeetingID == f.link.MeetingID {
+			if len(found.Links) > 0 && sameCall(found.Links[0], *f.link) {
 				return conf.Owner
 			}
 		}
 	}
 	if f.link.Provider == linkparse.Zoom {
-		if m := f.directory.byRoom[fold(f.link.MeetingID)]; m != nil {
+		if m := f.directory.byRoom[foldRoom(f.link.MeetingID)]; m != nil {
 			return m.Email
 		}
 	}
 	return ""
+}
+
+// sameCall reports whether two links lead to one call. A consent link has no meeting id: its page stands
+// for the call.
+func sameCall(a, b linkparse.Link) bool {
+	return a.Provider == b.Provider && a.MeetingID == b.MeetingID && (a.Page == nil || samePage(a, b))
 }
 
 // findSignals takes the signals about this meeting, of those about its series.

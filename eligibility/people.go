@@ -207,7 +207,8 @@ func joint(a, b string) string {
 	return calendar.ResponseNone
 }
 
-// readable reports whether the member's calendar access is given.
+// readable reports whether the member's calendar access is given: by a company-wide connection, whose
+// account is a domain, by their own, whose account is their address, or by a copy in their calendar.
 func (f *facts) readable(m *entry) bool {
 	if f.mailed {
 		return true
@@ -220,7 +221,7 @@ func (f *facts) readable(m *entry) bool {
 			continue
 		}
 		for _, a := range m.addresses {
-			if fold(c.Source.Calendar) == a || c.Source.Account != "" && fold(c.Source.Account) == domainOf(a) {
+			if account := fold(c.Source.Account); fold(c.Source.Calendar) == a || account == a || account != "" && account == domainOf(a) {
 				return true
 			}
 		}

@@ -133,6 +133,30 @@ func TestRules(t *testing.T) {
 			s.copies = append(s.copies, copyOf("google", "bob@acme.com"))
 			s.copies[0].Location, s.copies[1].Location = "https://join.acme.example/acme/ana?provider=zoom", "https://join.acme.example/acme/ana/7"
 		}, "consent_bypass: fail", "a consent link stands beside the consent link", ""},
+		{"her own connection, a secondary calendar", func(s *scene) {
+			s.first().Source.Account, s.first().Source.Calendar = "Ana@acme.com", "c_1@group.calendar.google.com"
+		}, "recordable_participant: pass", "", ""},
+		{"somebody else's connection", func(s *scene) {
+			s.first().Source.Account, s.first().Source.Calendar = "bob@acme.com", "c_1@group.calendar.google.com"
+		}, "recordable_participant: fail", "lacks calendar access", "directory"},
+		{"the newest copy that lists a guest has his answer, not the organizer's other calendar", func(s *scene) {
+			s.members[0].Seat = false
+			s.copies = append(s.copies, copyOf("google", "ana.perez@acme.com"), copyOf("google", "joe@globex.com"))
+			for i, c := range []calendar.Attendee{{}, {Email: "bob@acme.com", Response: "accepted"}, {Email: "bob@acme.com", Response: "declined"}} {
+				s.copies[i].Attendees, s.copies[i].Sequence = []calendar.Attendee{{Email: "joe@globex.com"}, c}, []int{2, 0, 1}[i]
+			}
+		}, "recordable_participant: fail", "bob@acme.com has declined", "directory"},
+		{"a personal room as Zoom shows its number", func(s *scene) {
+			s.policy.Providers[linkparse.Zoom] = Provider{Enabled: true, Capture: []string{ZoomNative}}
+			s.members[0].Zoom = &ZoomUser{Licensed: true, AutoRecording: true, PersonalRooms: []string{"555 123-4567"}}
+			s.first().Location = "https://acme.zoom.us/j/5551234567"
+		}, "capture: pass", "", ""},
+		{"who owns another consent page does not own this one", func(s *scene) {
+			s.policy.Consent = ConsentPolicy{LinkHosts: []string{"join.acme.example"}}
+			s.policy.Providers[linkparse.Zoom] = Provider{Enabled: true, Capture: []string{ZoomNative}}
+			s.members[0].Zoom = &ZoomUser{Licensed: true, AutoRecording: true}
+			s.first().Conference = []calendar.Conference{{URL: "https://join.acme.example/acme/ana/1?provider=zoom"}, {URL: "https://join.acme.example/acme/bob/2?provider=zoom", Owner: "bob@acme.com"}}
+		}, "capture: warn", "nothing says which Zoom user owns the meeting", "providers.zoom.capture"},
 		{"a number in print", func(s *scene) {
 			s.first().Location, s.first().Description = "", "Microsoft Teams\nMeeting ID: 357 120 243 205 39\nPasscode: KqeBaLrz"
 		}, "conference_link: fail", "the number of a teams meeting is printed in the description, without a link", "providers, links"},

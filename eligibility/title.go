@@ -48,11 +48,11 @@ func visible(r rune) rune {
 
 func inWord(r rune) bool { return unicode.IsLetter(r) || unicode.IsMark(r) || unicode.IsNumber(r) }
 
-// unspaced are the scripts that put no spaces between words. Katakana's and Hiragana's long mark is
-// of both, and common to Unicode.
+// unspaced are the scripts that put no spaces between words. What Han, Katakana and Hiragana
+// share (the sign for a deadline, repeat marks, the long mark) is common to Unicode.
 var unspaced = []*unicode.RangeTable{
 	unicode.Han, unicode.Hiragana, unicode.Katakana, unicode.Thai, unicode.Lao, unicode.Khmer, unicode.Myanmar,
-	{R16: []unicode.Range16{{Lo: 0x30fc, Hi: 0x30fc, Stride: 1}}},
+	{R16: []unicode.Range16{{Lo: 0x3006, Hi: 0x3006, Stride: 1}, {Lo: 0x3031, Hi: 0x3035, Stride: 1}, {Lo: 0x303c, Hi: 0x303c, Stride: 1}, {Lo: 0x30fc, Hi: 0x30fc, Stride: 1}}},
 }
 
 // hasKeyword reports whether the keyword stands in the title as whole words; both come from words.

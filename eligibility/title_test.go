@@ -19,7 +19,7 @@ func TestHasKeyword(t *testing.T) {
 		{"re\u0301sume\u0301", "résumé", true}, {"resume", "résumé", false}, {"x\u0302 chart", "x", false},
 		{"inter\u00adview", "interview", true}, {"❤️interview", "interview", true}, {"\u200finterview\u200e", "interview", true}, {"interview\ufe0f", "interview", true},
 		{"新しい面接です", "面接", true}, {"ﾒﾝｾﾂ", "メンセツ", true}, {"กำหนดการสัมภาษณ์งาน", "สัมภาษณ์", true}, {"interview面接", "interview", true}, {"面接interview", "interview", true},
-		{"コーヒー", "ーヒ", true}, {"\u13a3\u13cf", "\uab73\uab9f", true}, {"R & D", "r&d", true}, {"hr hr-talk", "hr talk", true}, {"", "hr", false}, {"hr", "", false}, {"hr", "!?", false},
+		{"コーヒー", "ーヒ", true}, {"Q3〆切", "〆切", true}, {"\u13a3\u13cf", "\uab73\uab9f", true}, {"R & D", "r&d", true}, {"hr hr-talk", "hr talk", true}, {"", "hr", false}, {"hr", "", false}, {"hr", "!?", false},
 	} {
 		if got := hasKeyword(words(c.title), words(c.keyword)); got != c.want {
 			t.Errorf("%q in %q: got %v", c.keyword, c.title, got)
