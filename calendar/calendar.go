@@ -3,6 +3,7 @@
 package calendar
 
 import (
+	"cmp"
 	"strings"
 	"time"
 
@@ -26,6 +27,9 @@ type Source struct {
 	Account  string // the connection's name: "acme.com"
 	Calendar string // the calendar's address: "ana@acme.com"
 	Primary  bool   // its user's main calendar
+	// User is as whom the calendar is read, where that is not its own address: the address of somebody who
+	// has it among theirs.
+	User string
 	// NoAccess says that the connection may not read this calendar any more. Its copies are what it
 	// saw last: they are held, and the rule calendar_access says so.
 	NoAccess bool
@@ -35,6 +39,14 @@ type Source struct {
 func NewSourceID(driver, account, calendar string) SourceID {
 	return SourceID(driver + ":" + account + "/" + calendar)
 }
+
+// NewSource is a connection's calendar, read as its own user.
+func NewSource(driver, account, calendar string) Source {
+	return Source{ID: NewSourceID(driver, account, calendar), Driver: driver, Account: account, Calendar: calendar}
+}
+
+// Reader is the address as whom the calendar is read.
+func (s Source) Reader() string { return cmp.Or(s.User, s.Calendar) }
 
 // When is an instant or a day, never both: an all-day entry is not midnight somewhere.
 type When struct {
@@ -154,6 +166,11 @@ type Event struct {
 	// Received is when the last material change reached a coordinator's mailbox; zero elsewhere.
 	Received time.Time
 	Sequence int // RFC 5545 section 3.8.7.4
+	// Hidden says that the calendar shows us the times alone: it is shared as free or busy.
+	Hidden bool
+	// GuestsHidden says that Attendees is not the whole list: the organizer keeps guests from seeing it, or it
+	// is too long.
+	GuestsHidden bool
 
 	// What people wrote. Distil replaces it by Links before anything is stored.
 	Location    string

@@ -56,7 +56,7 @@ func (e Event) Distil(r Reading) Event {
 		return Event{
 			Ref: e.Ref, UID: e.UID, Original: e.Original, Kind: e.Kind, Status: e.Status,
 			Start: e.Start, End: e.End, TimeZone: e.TimeZone, Visibility: e.Visibility,
-			Updated: e.Updated, Received: e.Received, Sequence: e.Sequence, Links: &linkparse.Found{},
+			Updated: e.Updated, Received: e.Received, Sequence: e.Sequence, Hidden: e.Hidden, GuestsHidden: e.GuestsHidden, Links: &linkparse.Found{},
 		}
 	}
 	found := e.Found(r.Links)

@@ -15,30 +15,33 @@ import (
 // copyJSON is a copy as one JSON object, with the field's standard names. Connectors' fixtures, the
 // command line and the store share it.
 type copyJSON struct {
-	Source      string           `json:"source"`
-	Account     string           `json:"account,omitempty"`
-	Calendar    string           `json:"calendar,omitempty"`
-	Primary     bool             `json:"primary,omitempty"`
-	ID          Ref              `json:"id"`
-	UID         string           `json:"uid"`
-	Original    whenJSON         `json:"original_start,omitzero"`
-	Kind        string           `json:"kind,omitempty"`
-	Status      string           `json:"status,omitempty"`
-	Title       string           `json:"title,omitempty"`
-	Start       whenJSON         `json:"start,omitzero"`
-	End         whenJSON         `json:"end,omitzero"`
-	TimeZone    string           `json:"time_zone,omitempty"`
-	Visibility  string           `json:"visibility,omitempty"`
-	Organizer   Person           `json:"organizer,omitzero"`
-	Creator     Person           `json:"creator,omitzero"`
-	Attendees   []Attendee       `json:"attendees,omitempty"`
-	Location    string           `json:"location,omitempty"`
-	Description string           `json:"description,omitempty"`
-	Conference  []Conference     `json:"conference,omitempty"`
-	Updated     time.Time        `json:"updated,omitzero"`
-	Received    time.Time        `json:"received,omitzero"`
-	Sequence    int              `json:"sequence,omitempty"`
-	Links       *linkparse.Found `json:"links,omitempty"` // stored copies only
+	Source       string           `json:"source"`
+	Account      string           `json:"account,omitempty"`
+	Calendar     string           `json:"calendar,omitempty"`
+	User         string           `json:"user,omitempty"` // as whom the calendar is read, if not as itself
+	Primary      bool             `json:"primary,omitempty"`
+	ID           Ref              `json:"id"`
+	UID          string           `json:"uid"`
+	Original     whenJSON         `json:"original_start,omitzero"`
+	Kind         string           `json:"kind,omitempty"`
+	Status       string           `json:"status,omitempty"`
+	Title        string           `json:"title,omitempty"`
+	Start        whenJSON         `json:"start,omitzero"`
+	End          whenJSON         `json:"end,omitzero"`
+	TimeZone     string           `json:"time_zone,omitempty"`
+	Visibility   string           `json:"visibility,omitempty"`
+	Organizer    Person           `json:"organizer,omitzero"`
+	Creator      Person           `json:"creator,omitzero"`
+	Attendees    []Attendee       `json:"attendees,omitempty"`
+	Location     string           `json:"location,omitempty"`
+	Description  string           `json:"description,omitempty"`
+	Conference   []Conference     `json:"conference,omitempty"`
+	Updated      time.Time        `json:"updated,omitzero"`
+	Received     time.Time        `json:"received,omitzero"`
+	Sequence     int              `json:"sequence,omitempty"`
+	Hidden       bool             `json:"details_hidden,omitempty"`
+	GuestsHidden bool             `json:"guests_hidden,omitempty"`
+	Links        *linkparse.Found `json:"links,omitempty"` // stored copies only
 }
 
 // whenJSON is a When as text: RFC 3339, or a date alone.
@@ -67,12 +70,12 @@ func (w *whenJSON) UnmarshalText(text []byte) error {
 // MarshalJSON writes c as one JSON object, in a fixed order of keys.
 func (c Copy) MarshalJSON() ([]byte, error) {
 	return json.Marshal(copyJSON{
-		Source: c.Source.Driver, Account: c.Source.Account, Calendar: c.Source.Calendar, Primary: c.Source.Primary,
+		Source: c.Source.Driver, Account: c.Source.Account, Calendar: c.Source.Calendar, User: c.Source.User, Primary: c.Source.Primary,
 		ID: c.Ref, UID: c.UID, Original: whenJSON{c.Original}, Kind: c.Kind, Status: c.Status, Title: c.Title,
 		Start: whenJSON{c.Start}, End: whenJSON{c.End}, TimeZone: c.TimeZone, Visibility: c.Visibility,
 		Organizer: c.Organizer, Creator: c.Creator, Attendees: c.Attendees,
 		Location: c.Location, Description: c.Description, Conference: c.Conference,
-		Updated: c.Updated, Received: c.Received, Sequence: c.Sequence, Links: c.Links,
+		Updated: c.Updated, Received: c.Received, Sequence: c.Sequence, Hidden: c.Hidden, GuestsHidden: c.GuestsHidden, Links: c.Links,
 	})
 }
 
@@ -108,14 +111,14 @@ func (j *copyJSON) copy() Copy {
 	return Copy{
 		Source: Source{
 			ID: NewSourceID(j.Source, j.Account, j.Calendar), Driver: j.Source,
-			Account: j.Account, Calendar: j.Calendar, Primary: j.Primary,
+			Account: j.Account, Calendar: j.Calendar, User: j.User, Primary: j.Primary,
 		},
 		Event: Event{
 			Ref: j.ID, UID: CanonicalUID(j.UID), Original: j.Original.When, Kind: j.Kind, Status: j.Status,
 			Title: j.Title, Start: j.Start.When, End: j.End.When, TimeZone: j.TimeZone, Visibility: j.Visibility,
 			Organizer: j.Organizer, Creator: j.Creator, Attendees: j.Attendees,
 			Location: j.Location, Description: j.Description, Conference: j.Conference,
-			Updated: j.Updated, Received: j.Received, Sequence: j.Sequence, Links: j.Links,
+			Updated: j.Updated, Received: j.Received, Sequence: j.Sequence, Hidden: j.Hidden, GuestsHidden: j.GuestsHidden, Links: j.Links,
 		},
 	}
 }

@@ -28,11 +28,12 @@ type Connector interface {
 	// Pull returns one page of src's changes after cur. The zero Cursor starts a full listing. The same
 	// cursor may be pulled again, by another process too, and leads to the same state. Pull keeps
 	// nothing, starts nothing, and may be called concurrently for different sources. It returns either
-	// a page or an error, never both.
+	// a page or an error, never both. src is as Sources listed it last; a cursor from when it was read as
+	// another user is refused or begins a full listing.
 	//
 	// horizon is the stretch of time that matters now. When it has moved so far that cur does not
 	// cover it any more, Pull starts a full listing by itself.
-	Pull(ctx context.Context, src calendar.SourceID, cur Cursor, horizon calendar.Window) (Page, error)
+	Pull(ctx context.Context, src calendar.Source, cur Cursor, horizon calendar.Window) (Page, error)
 }
 
 // A Cursor says how far a source has been read. Only its connector understands it.
@@ -121,7 +122,7 @@ type Env struct {
 }
 
 // Pages pulls src from cur until caught up. It is sugar for callers; the contract is Pull.
-func Pages(ctx context.Context, c Connector, src calendar.SourceID, cur Cursor, horizon calendar.Window) iter.Seq2[Page, error] {
+func Pages(ctx context.Context, c Connector, src calendar.Source, cur Cursor, horizon calendar.Window) iter.Seq2[Page, error] {
 	return func(yield func(Page, error) bool) {
 		for more := true; more; {
 			p, err := c.Pull(ctx, src, cur, horizon)

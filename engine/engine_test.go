@@ -78,13 +78,13 @@ func (tn *tenant) Sources(context.Context, []string) ([]calendar.Source, error) 
 }
 
 // Pull lists two events a page, then follows the log three changes a page.
-func (tn *tenant) Pull(_ context.Context, src calendar.SourceID, cur connectors.Cursor, w calendar.Window) (connectors.Page, error) {
+func (tn *tenant) Pull(_ context.Context, src calendar.Source, cur connectors.Cursor, w calendar.Window) (connectors.Page, error) {
 	if tn.fault != nil {
 		if err := tn.fault(); err != nil {
 			return connectors.Page{}, err
 		}
 	}
-	l := tn.calendars[src]
+	l := tn.calendars[src.ID]
 	var pos, day int
 	var after string
 	if n, _ := fmt.Sscanf(string(cur), "delta %d %d", &pos, &day); n == 2 && day == int(w.Start.Unix()) {
@@ -558,7 +558,7 @@ var histories = flag.Int("histories", 30, "random histories to run")
 // hanging is a provider that never answers.
 type hanging struct{ connectors.Connector }
 
-func (hanging) Pull(ctx context.Context, _ calendar.SourceID, _ connectors.Cursor, _ calendar.Window) (connectors.Page, error) {
+func (hanging) Pull(ctx context.Context, _ calendar.Source, _ connectors.Cursor, _ calendar.Window) (connectors.Page, error) {
 	<-ctx.Done()
 	return connectors.Page{}, ctx.Err()
 }

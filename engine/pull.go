@@ -66,7 +66,7 @@ func (e *Engine) catchUp(ctx context.Context, c connectors.Connector, s SourceSt
 		if cur == "" {
 			reading = e.fingerprint
 		}
-		p, err := pullPage(ctx, c, s.ID, cur, horizon)
+		p, err := pullPage(ctx, c, s.Source, cur, horizon)
 		if errors.Is(err, connectors.ErrCursor) && !restarted && cur != "" {
 			cur, restarted = "", true
 			continue
@@ -115,7 +115,7 @@ func (e *Engine) read(ctx context.Context, source calendar.SourceID, events []ca
 	}
 }
 
-func pullPage(ctx context.Context, c connectors.Connector, src calendar.SourceID, cur connectors.Cursor, horizon calendar.Window) (connectors.Page, error) {
+func pullPage(ctx context.Context, c connectors.Connector, src calendar.Source, cur connectors.Cursor, horizon calendar.Window) (connectors.Page, error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	return c.Pull(ctx, src, cur, horizon)

@@ -23,7 +23,7 @@ func (s *Store) PutSources(ctx context.Context, sources []calendar.Source) error
 		for _, src := range sources {
 			err := q.PutSource(ctx, db.PutSourceParams{
 				ID: string(src.ID), Driver: src.Driver, Account: src.Account, Calendar: src.Calendar,
-				IsPrimary: src.Primary, NoAccess: src.NoAccess,
+				IsPrimary: src.Primary, ReadAs: src.User, NoAccess: src.NoAccess,
 			})
 			if err != nil {
 				return fmt.Errorf("store source %s: %w", src.ID, err)

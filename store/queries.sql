@@ -5,9 +5,9 @@
 UPDATE sequences SET value = value + 1 WHERE name = sqlc.arg(name) RETURNING value;
 
 -- name: PutSource :exec
-INSERT INTO sources (id, driver, account, calendar, is_primary, no_access)
-VALUES (sqlc.arg(id), sqlc.arg(driver), sqlc.arg(account), sqlc.arg(calendar), sqlc.arg(is_primary), sqlc.arg(no_access))
-ON CONFLICT (id) DO UPDATE SET is_primary = excluded.is_primary;
+INSERT INTO sources (id, driver, account, calendar, is_primary, read_as, no_access)
+VALUES (sqlc.arg(id), sqlc.arg(driver), sqlc.arg(account), sqlc.arg(calendar), sqlc.arg(is_primary), sqlc.arg(read_as), sqlc.arg(no_access))
+ON CONFLICT (id) DO UPDATE SET is_primary = excluded.is_primary, read_as = excluded.read_as;
 
 -- name: Source :one
 SELECT * FROM sources WHERE id = sqlc.arg(id);

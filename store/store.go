@@ -192,6 +192,6 @@ func fromMS(n int64) time.Time {
 func toSource(r db.Source) calendar.Source {
 	return calendar.Source{
 		ID: calendar.SourceID(r.ID), Driver: r.Driver, Account: r.Account, Calendar: r.Calendar,
-		Primary: r.IsPrimary, NoAccess: r.NoAccess,
+		Primary: r.IsPrimary, User: r.ReadAs, NoAccess: r.NoAccess,
 	}
 }

@@ -72,7 +72,7 @@ func (c *checkCommand) try(ctx context.Context, conn engine.Connection, horizon 
 	}
 	var refused []string
 	for _, src := range sources {
-		_, err := conn.Connector.Pull(ctx, src.ID, "", horizon)
+		_, err := conn.Connector.Pull(ctx, src, "", horizon)
 		switch {
 		case errors.Is(err, connectors.ErrAccess), errors.Is(err, connectors.ErrSource):
 			refused = append(refused, fmt.Sprintf("%s (%v)", src.Calendar, err))

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 
@@ -41,7 +42,7 @@ type Harness interface {
 	// Connector makes a new connector, so that it can't remember anything.
 	Connector(t *testing.T) connectors.Connector
 	// Source is the calendar that the methods below change.
-	Source() calendar.SourceID
+	Source() calendar.Source
 	// Put creates the meeting or replaces it, series and exceptions included.
 	Put(m Meeting)
 	// Delete removes the meeting, a series as a whole.
@@ -116,8 +117,8 @@ func testSources(t *testing.T, h Harness) {
 			t.Errorf("source %+v: its id is not made of its driver, account and calendar", s)
 		}
 	}
-	if !seen[h.Source()] {
-		t.Errorf("%s is not among the sources %v", h.Source(), srcs)
+	if !slices.Contains(srcs, h.Source()) {
+		t.Errorf("%+v is not among the sources %+v", h.Source(), srcs)
 	}
 }
 

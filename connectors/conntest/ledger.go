@@ -50,7 +50,7 @@ func (l *Ledger) Apply(p connectors.Page) {
 
 // catchUp pulls until there is nothing more. A well-behaved connector needs few pages for what the
 // suite puts into a calendar.
-func (l *Ledger) catchUp(t *testing.T, c connectors.Connector, src calendar.SourceID, horizon calendar.Window) {
+func (l *Ledger) catchUp(t *testing.T, c connectors.Connector, src calendar.Source, horizon calendar.Window) {
 	t.Helper()
 	if !l.steps(t, c, src, horizon, 1000) {
 		t.Fatal("1,000 pages, and still more to come")
@@ -58,7 +58,7 @@ func (l *Ledger) catchUp(t *testing.T, c connectors.Connector, src calendar.Sour
 }
 
 // steps pulls at most n pages and reports whether it caught up.
-func (l *Ledger) steps(t *testing.T, c connectors.Connector, src calendar.SourceID, horizon calendar.Window, n int) bool {
+func (l *Ledger) steps(t *testing.T, c connectors.Connector, src calendar.Source, horizon calendar.Window, n int) bool {
 	t.Helper()
 	for range n {
 		p, err := c.Pull(t.Context(), src, l.Cursor, horizon)

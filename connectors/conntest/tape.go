@@ -57,7 +57,7 @@ func Tape(t *testing.T, file string, renew bool, provider http.RoundTripper, f f
 }
 
 // CatchUp pulls a source to its end and returns its events.
-func CatchUp(t *testing.T, c connectors.Connector, src calendar.SourceID, cur connectors.Cursor, w calendar.Window) (connectors.Cursor, []calendar.Event) {
+func CatchUp(t *testing.T, c connectors.Connector, src calendar.Source, cur connectors.Cursor, w calendar.Window) (connectors.Cursor, []calendar.Event) {
 	t.Helper()
 	var events []calendar.Event
 	for p, err := range connectors.Pages(t.Context(), c, src, cur, w) {
@@ -99,7 +99,7 @@ type Refusal struct {
 }
 
 // Refusals pulls src behind each refusal, with a connector that open makes.
-func Refusals(t *testing.T, src calendar.SourceID, all []Refusal, open func(*testing.T, http.RoundTripper) connectors.Connector) {
+func Refusals(t *testing.T, src calendar.Source, all []Refusal, open func(*testing.T, http.RoundTripper) connectors.Connector) {
 	for _, r := range all {
 		t.Run(r.Name, func(t *testing.T) {
 			p, err := open(t, r.Says).Pull(t.Context(), src, r.Cur, Horizon)

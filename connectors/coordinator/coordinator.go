@@ -54,14 +54,9 @@ func (c *Config) Validate() error {
 
 // Open makes the connector. The folder is read when it is pulled.
 func (c *Config) Open(env connectors.Env) (connectors.Connector, error) {
-	return &connector{
-		mails: folder{files: env.OpenDir(c.Folder), name: c.Folder},
-		log:   env.Log,
-		source: calendar.Source{
-			ID:     calendar.NewSourceID(Driver.Name, env.Account, c.Address),
-			Driver: Driver.Name, Account: env.Account, Calendar: c.Address, Primary: true,
-		},
-	}, nil
+	mailbox := calendar.NewSource(Driver.Name, env.Account, c.Address)
+	mailbox.Primary = true
+	return &connector{mails: folder{files: env.OpenDir(c.Folder), name: c.Folder}, log: env.Log, source: mailbox}, nil
 }
 
 type connector struct {
@@ -92,12 +87,12 @@ const cursorVersion = 1
 const pageSize = 5000
 
 // Pull reads the mailbox anew when it, or the horizon's days, have changed.
-func (c *connector) Pull(ctx context.Context, src calendar.SourceID, cur connectors.Cursor, horizon calendar.Window) (connectors.Page, error) {
+func (c *connector) Pull(ctx context.Context, src calendar.Source, cur connectors.Cursor, horizon calendar.Window) (connectors.Page, error) {
 	if err := ctx.Err(); err != nil {
 		return connectors.Page{}, err
 	}
-	if src != c.source.ID {
-		return connectors.Page{}, fmt.Errorf("coordinator: %s is not this connection's mailbox, %s: %w", src, c.source.ID, connectors.ErrSource)
+	if src.ID != c.source.ID {
+		return connectors.Page{}, fmt.Errorf("coordinator: %s is not this connection's mailbox, %s: %w", src.ID, c.source.ID, connectors.ErrSource)
 	}
 	var last cursor
 	if cur != "" {

@@ -25,7 +25,9 @@ import (
 
 var update = flag.Bool("update", false, "write the .want.json files anew")
 
-var mailbox = calendar.NewSourceID("coordinator", "notes", notes)
+var mailbox = calendar.Source{
+	ID: "coordinator:notes/" + notes, Driver: "coordinator", Account: "notes", Calendar: notes, Primary: true,
+}
 
 // recorded is what a mail alone leads to.
 type recorded struct {
@@ -178,7 +180,7 @@ func TestFolderErrors(t *testing.T) {
 	if !errors.Is(err, errDisk) {
 		t.Errorf("error %v, want the disk's", err)
 	}
-	_, err = open(t, fstest.MapFS{}, discard).Pull(t.Context(), "coordinator:notes/other@acme.com", "", conntest.Horizon)
+	_, err = open(t, fstest.MapFS{}, discard).Pull(t.Context(), calendar.NewSource("coordinator", "notes", "other@acme.com"), "", conntest.Horizon)
 	if !errors.Is(err, connectors.ErrSource) {
 		t.Errorf("error %v, want ErrSource", err)
 	}

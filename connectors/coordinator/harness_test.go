@@ -49,9 +49,7 @@ func newHarness(*testing.T) conntest.Harness {
 }
 
 func (h *harness) Connector(t *testing.T) connectors.Connector { return open(t, h.files, discard) }
-func (h *harness) Source() calendar.SourceID {
-	return calendar.NewSourceID("coordinator", "notes", notes)
-}
+func (h *harness) Source() calendar.Source { return mailbox }
 func (h *harness) ExpireCursors()         {}
 func (h *harness) Throttle(time.Duration) {}
 func (h *harness) Revoke()                {}

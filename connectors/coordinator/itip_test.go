@@ -47,7 +47,7 @@ func (s script) files() fstest.MapFS {
 // its last version.
 func (s script) final(t *testing.T) []string {
 	t.Helper()
-	p, err := open(t, s.files(), discard).Pull(t.Context(), calendar.NewSourceID("coordinator", "notes", notes), "", conntest.Horizon)
+	p, err := open(t, s.files(), discard).Pull(t.Context(), mailbox, "", conntest.Horizon)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -232,7 +232,7 @@ func TestRecurrences(t *testing.T) {
 			t.Fatal(err)
 		}
 		files := fstest.MapFS{"1.eml": {Data: asMail(conntest.Now, string(b))}}
-		p, err := open(t, files, discard).Pull(t.Context(), calendar.NewSourceID("coordinator", "notes", notes), "", window)
+		p, err := open(t, files, discard).Pull(t.Context(), mailbox, "", window)
 		if err != nil {
 			t.Fatal(err)
 		}

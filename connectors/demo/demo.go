@@ -76,7 +76,7 @@ func (c *connector) Sources(ctx context.Context, _ []string) ([]calendar.Source,
 }
 
 // Pull lists the calendar anew when the file or the horizon has changed.
-func (c *connector) Pull(ctx context.Context, src calendar.SourceID, cur connectors.Cursor, horizon calendar.Window) (connectors.Page, error) {
+func (c *connector) Pull(ctx context.Context, src calendar.Source, cur connectors.Cursor, horizon calendar.Window) (connectors.Page, error) {
 	var last cursor
 	if cur != "" {
 		if err := json.Unmarshal([]byte(cur), &last); err != nil || last.Version != version {
@@ -99,7 +99,7 @@ func (c *connector) Pull(ctx context.Context, src calendar.SourceID, cur connect
 	whole := content.broken == 0
 	p := connectors.Page{Next: connectors.Cursor(next), First: whole, Full: whole, Last: whole, Listed: horizon}
 	for _, cp := range copies {
-		if cp.Source.ID == src && horizon.Holds(cp.Event) {
+		if cp.Source.ID == src.ID && horizon.Holds(cp.Event) {
 			p.Events = append(p.Events, cp.Event)
 		}
 	}

@@ -55,13 +55,13 @@ func open(t *testing.T, read func(string) ([]byte, error), log *slog.Logger) con
 func (h *harness) Connector(t *testing.T) connectors.Connector {
 	return open(t, func(string) ([]byte, error) { return h.file(), nil }, slog.New(slog.DiscardHandler))
 }
-func (h *harness) Source() calendar.SourceID { return calendar.NewSourceID("demo", "demo", ana) }
-func (h *harness) Put(m conntest.Meeting)    { h.meetings[m.UID] = m }
-func (h *harness) Delete(uid string)         { delete(h.meetings, uid) }
-func (h *harness) ExpireCursors()            {}
-func (h *harness) Throttle(time.Duration)    {}
-func (h *harness) Revoke()                   {}
-func (h *harness) Restore()                  {}
+func (h *harness) Source() calendar.Source { return calendar.NewSource("demo", "demo", ana) }
+func (h *harness) Put(m conntest.Meeting)  { h.meetings[m.UID] = m }
+func (h *harness) Delete(uid string)       { delete(h.meetings, uid) }
+func (h *harness) ExpireCursors()          {}
+func (h *harness) Throttle(time.Duration)  {}
+func (h *harness) Revoke()                 {}
+func (h *harness) Restore()                {}
 
 func TestConformance(t *testing.T) {
 	conntest.Run(t, conntest.Options{NoExpiry: true, NoRefusal: true}, func(*testing.T) conntest.Harness {
@@ -76,7 +76,7 @@ func TestBrokenLine(t *testing.T) {
 `
 	var log bytes.Buffer
 	conn := open(t, func(string) ([]byte, error) { return []byte(file), nil }, slog.New(slog.NewTextHandler(&log, nil)))
-	p, err := conn.Pull(t.Context(), calendar.NewSourceID("demo", "demo", ana), "", conntest.Horizon)
+	p, err := conn.Pull(t.Context(), calendar.NewSource("demo", "demo", ana), "", conntest.Horizon)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -28,7 +28,14 @@ func say(r *http.Request, status int, h http.Header, s string) *http.Response {
 	return &http.Response{StatusCode: status, Header: h, Body: io.NopCloser(strings.NewReader(s)), Request: r}
 }
 
-var anaSource = calendar.NewSourceID("google", "acme.com", ana)
+var anaSource = primary("google", "acme.com", ana)
+
+func primary(driver, account, user string) calendar.Source {
+	s := calendar.NewSource(driver, account, user)
+	s.Primary = true
+	return s
+}
+
 var company = Config{Domain: "acme.com", Admin: "admin@acme.com"}
 
 // A kept token that Google no longer accepts.

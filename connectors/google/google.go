@@ -135,10 +135,9 @@ func (c *connector) Sources(ctx context.Context, users []string) ([]calendar.Sou
 			continue
 		}
 		u = strings.ToLower(u)
-		sources = append(sources, calendar.Source{
-			ID: calendar.NewSourceID(Driver.Name, c.env.Account, u), Driver: Driver.Name, Account: c.env.Account,
-			Calendar: u, Primary: true,
-		})
+		s := calendar.NewSource(Driver.Name, c.env.Account, u)
+		s.Primary = true
+		sources = append(sources, s)
 	}
 	return sources, nil
 }

@@ -56,7 +56,7 @@ type harness struct{ tenant *fakegoogle.Tenant }
 func (h harness) Connector(t *testing.T) connectors.Connector {
 	return open(t, Config{Domain: "acme.com", Admin: "admin@acme.com", pageSize: 4}, h.tenant, h.tenant.KeyFile())
 }
-func (h harness) Source() calendar.SourceID    { return calendar.NewSourceID("google", "acme.com", ana) }
+func (h harness) Source() calendar.Source      { return anaSource }
 func (h harness) Put(m conntest.Meeting)       { h.tenant.Put(ana, event(m)) }
 func (h harness) Delete(uid string)            { h.tenant.Delete(ana, id(uid)) }
 func (h harness) ExpireCursors()               { h.tenant.ExpireTokens() }
@@ -168,7 +168,7 @@ func TestWrongTypes(t *testing.T) {
 		uid := strings.ToLower(strings.ReplaceAll(title, " ", "")) + "@example.com"
 		tn.Put(ana, event(conntest.Meeting{UID: uid, Title: title, Start: calendar.At(conntest.Now.Add(time.Hour)), Length: time.Hour}))
 	}
-	p, err := conn.Pull(t.Context(), calendar.NewSourceID("google", "acme.com", ana), "", conntest.Horizon)
+	p, err := conn.Pull(t.Context(), anaSource, "", conntest.Horizon)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -206,7 +206,7 @@ func TestRequests(t *testing.T) {
 	conn := open(t, Config{Domain: "acme.com", Admin: "admin@acme.com", pageSize: 10}, c, tn.KeyFile())
 	endless := event(conntest.Meeting{UID: "e@example.com", Start: calendar.At(conntest.Now.Add(time.Hour)), Length: time.Hour, Weekly: 2000})
 	tn.Put(ana, endless)
-	src := calendar.NewSourceID("google", "acme.com", ana)
+	src := anaSource
 	pull := func(cur connectors.Cursor) connectors.Cursor {
 		for p, err := range connectors.Pages(t.Context(), conn, src, cur, conntest.Horizon) {
 			if err != nil {
@@ -232,7 +232,7 @@ func TestRequests(t *testing.T) {
 func TestReplayedSendsNoCredentials(t *testing.T) {
 	c := &counting{RoundTripper: tenant()}
 	conn := open(t, Config{Domain: "acme.com", Users: []string{ana}}, c, nil)
-	_, err := conn.Pull(t.Context(), calendar.NewSourceID("google", "acme.com", ana), "", conntest.Horizon)
+	_, err := conn.Pull(t.Context(), anaSource, "", conntest.Horizon)
 	if c.bearer || c.events != 1 {
 		t.Errorf("bearer %v after %d requests", c.bearer, c.events)
 	}

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"strings"
 	"time"
 
 	gcal "google.golang.org/api/calendar/v3"
@@ -43,11 +42,8 @@ func decode(cur connectors.Cursor) (cursor, error) {
 }
 
 // Pull goes on with a listing, or asks whether anything has changed since the last one.
-func (c *connector) Pull(ctx context.Context, src calendar.SourceID, cur connectors.Cursor, horizon calendar.Window) (connectors.Page, error) {
-	user, ok := strings.CutPrefix(string(src), string(calendar.NewSourceID(Driver.Name, c.env.Account, "")))
-	if !ok {
-		return connectors.Page{}, fmt.Errorf("google: %s is no calendar of the connection %s", src, c.env.Account)
-	}
+func (c *connector) Pull(ctx context.Context, src calendar.Source, cur connectors.Cursor, horizon calendar.Window) (connectors.Page, error) {
+	user := src.Calendar
 	if err := ctx.Err(); err != nil {
 		return connectors.Page{}, err
 	}

@@ -30,7 +30,7 @@ func tape(t *testing.T, file string, tn *fakegoogle.Tenant, f func(connectors.Co
 func TestRecorded(t *testing.T) {
 	const file = "testdata/replay/TestRecorded.yaml"
 	w := calendar.Window{Start: conntest.Horizon.Start.Truncate(24 * time.Hour), End: conntest.Horizon.End.Truncate(24 * time.Hour)}
-	src := calendar.NewSourceID("google", "acme.com", ana)
+	src := anaSource
 	tn := tenant()
 	story := func(c connectors.Connector, change, expire func()) (all [][]calendar.Event) {
 		cur, first := conntest.CatchUp(t, c, src, "", w)
@@ -87,7 +87,7 @@ func TestDemoTape(t *testing.T) {
 		cursors := map[calendar.SourceID]connectors.Cursor{}
 		round := func() {
 			for _, s := range sources {
-				cursors[s.ID], _ = conntest.CatchUp(t, c, s.ID, cursors[s.ID], w)
+				cursors[s.ID], _ = conntest.CatchUp(t, c, s, cursors[s.ID], w)
 			}
 		}
 		round()

@@ -53,7 +53,7 @@ type harness struct{ tenant *fakegraph.Tenant }
 func (h harness) Connector(t *testing.T) connectors.Connector {
 	return open(t, Config{pageSize: 4}, h.tenant, fakegraph.ClientSecret)
 }
-func (h harness) Source() calendar.SourceID    { return source(eve) }
+func (h harness) Source() calendar.Source      { return source(eve) }
 func (h harness) Put(m conntest.Meeting)       { h.tenant.Put(eve, testEvent(m)) }
 func (h harness) Delete(uid string)            { h.tenant.Delete(eve, id(uid)) }
 func (h harness) ExpireCursors()               { h.tenant.ExpireTokens() }
@@ -61,8 +61,10 @@ func (h harness) Throttle(after time.Duration) { h.tenant.Throttle(after) }
 func (h harness) Revoke()                      { h.tenant.Revoke() }
 func (h harness) Restore()                     { h.tenant.Restore() }
 
-func source(user string) calendar.SourceID {
-	return calendar.NewSourceID("outlook", "acme.co.uk", user)
+func source(user string) calendar.Source {
+	s := calendar.NewSource("outlook", "acme.co.uk", user)
+	s.Primary = true
+	return s
 }
 
 func id(uid string) string { return "AAMk-" + strings.TrimSuffix(uid, "@example.com") }

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"hash/fnv"
 	"net/http"
-	"strings"
 	"time"
 
 	"example.com/syncd/calendar"
@@ -57,11 +56,8 @@ func (c cursor) encode() (connectors.Cursor, error) {
 
 // Pull goes one page further. A full reading walks the delta to its end first, and lists the window
 // then, so that a change in between is told by the next question.
-func (c *connector) Pull(ctx context.Context, src calendar.SourceID, cur connectors.Cursor, horizon calendar.Window) (connectors.Page, error) {
-	user, ok := strings.CutPrefix(string(src), string(calendar.NewSourceID(Driver.Name, c.env.Account, "")))
-	if !ok {
-		return connectors.Page{}, fmt.Errorf("outlook: %s is no calendar of the connection %s", src, c.env.Account)
-	}
+func (c *connector) Pull(ctx context.Context, src calendar.Source, cur connectors.Cursor, horizon calendar.Window) (connectors.Page, error) {
+	user := src.Calendar
 	if err := ctx.Err(); err != nil {
 		return connectors.Page{}, err
 	}

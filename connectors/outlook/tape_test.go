@@ -81,12 +81,12 @@ func TestDemoTape(t *testing.T) {
 		round := func() {
 			for _, s := range sources {
 				if s.Calendar == "old@acme.co.uk" {
-					if _, err := c.Pull(t.Context(), s.ID, "", w); !errors.Is(err, connectors.ErrSource) {
+					if _, err := c.Pull(t.Context(), s, "", w); !errors.Is(err, connectors.ErrSource) {
 						t.Errorf("a user without a mailbox: %v", err)
 					}
 					continue
 				}
-				cursors[s.ID], _ = conntest.CatchUp(t, c, s.ID, cursors[s.ID], w)
+				cursors[s.ID], _ = conntest.CatchUp(t, c, s, cursors[s.ID], w)
 			}
 		}
 		round()

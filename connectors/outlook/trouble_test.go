@@ -154,7 +154,7 @@ func TestTokenThrottled(t *testing.T) {
 // TestOneUserTwice: a directory may name somebody in two spellings; the calendar is one.
 func TestOneUserTwice(t *testing.T) {
 	sources, err := open(t, Config{}, tenant(), "").Sources(t.Context(), []string{"Eve@acme.co.uk", eve})
-	if err != nil || len(sources) != 1 || sources[0].ID != source(eve) {
+	if err != nil || len(sources) != 1 || sources[0] != source(eve) {
 		t.Errorf("got %v, %v", sources, err)
 	}
 }

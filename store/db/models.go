@@ -79,6 +79,7 @@ type Source struct {
 	PulledAt  int64
 	Failures  int64
 	Error     string
+	ReadAs    string
 }
 
 type Undecided struct {

@@ -276,7 +276,7 @@ func (q *Queries) MarkUndecided(ctx context.Context, arg MarkUndecidedParams) er
 }
 
 const meetingCopies = `-- name: MeetingCopies :many
-SELECT copies.source, copies.ref, copies.meeting, copies.start_at, copies.end_at, copies.listing, copies.data, sources.id, sources.driver, sources.account, sources.calendar, sources.is_primary, sources.cursor, sources.reading, sources.listing, sources.held, sources.no_access, sources.next_at, sources.pulled_at, sources.failures, sources.error
+SELECT copies.source, copies.ref, copies.meeting, copies.start_at, copies.end_at, copies.listing, copies.data, sources.id, sources.driver, sources.account, sources.calendar, sources.is_primary, sources.cursor, sources.reading, sources.listing, sources.held, sources.no_access, sources.next_at, sources.pulled_at, sources.failures, sources.error, sources.read_as
 FROM copies JOIN sources ON sources.id = copies.source
 WHERE copies.meeting = $1
 ORDER BY copies.source, copies.ref
@@ -318,6 +318,7 @@ func (q *Queries) MeetingCopies(ctx context.Context, meeting string) ([]MeetingC
 			&i.Source.PulledAt,
 			&i.Source.Failures,
 			&i.Source.Error,
+			&i.Source.ReadAs,
 		); err != nil {
 			return nil, err
 		}
@@ -601,9 +602,9 @@ func (q *Queries) PutScheduleMeeting(ctx context.Context, arg PutScheduleMeeting
 }
 
 const putSource = `-- name: PutSource :exec
-INSERT INTO sources (id, driver, account, calendar, is_primary, no_access)
-VALUES ($1, $2, $3, $4, $5, $6)
-ON CONFLICT (id) DO UPDATE SET is_primary = excluded.is_primary
+INSERT INTO sources (id, driver, account, calendar, is_primary, read_as, no_access)
+VALUES ($1, $2, $3, $4, $5, $6, $7)
+ON CONFLICT (id) DO UPDATE SET is_primary = excluded.is_primary, read_as = excluded.read_as
 `
 
 type PutSourceParams struct {
@@ -612,6 +613,7 @@ type PutSourceParams struct {
 	Account   string
 	Calendar  string
 	IsPrimary bool
+	ReadAs    string
 	NoAccess  bool
 }
 
@@ -622,6 +624,7 @@ func (q *Queries) PutSource(ctx context.Context, arg PutSourceParams) error {
 		arg.Account,
 		arg.Calendar,
 		arg.IsPrimary,
+		arg.ReadAs,
 		arg.NoAccess,
 	)
 	return err
@@ -769,7 +772,7 @@ func (q *Queries) SeeCopy(ctx context.Context, arg SeeCopyParams) error {
 }
 
 const source = `-- name: Source :one
-SELECT id, driver, account, calendar, is_primary, cursor, reading, listing, held, no_access, next_at, pulled_at, failures, error FROM sources WHERE id = $1
+SELECT id, driver, account, calendar, is_primary, cursor, reading, listing, held, no_access, next_at, pulled_at, failures, error, read_as FROM sources WHERE id = $1
 `
 
 func (q *Queries) Source(ctx context.Context, id string) (Source, error) {
@@ -790,12 +793,13 @@ func (q *Queries) Source(ctx context.Context, id string) (Source, error) {
 		&i.PulledAt,
 		&i.Failures,
 		&i.Error,
+		&i.ReadAs,
 	)
 	return i, err
 }
 
 const sources = `-- name: Sources :many
-SELECT id, driver, account, calendar, is_primary, cursor, reading, listing, held, no_access, next_at, pulled_at, failures, error FROM sources ORDER BY id
+SELECT id, driver, account, calendar, is_primary, cursor, reading, listing, held, no_access, next_at, pulled_at, failures, error, read_as FROM sources ORDER BY id
 `
 
 func (q *Queries) Sources(ctx context.Context) ([]Source, error) {
@@ -822,6 +826,7 @@ func (q *Queries) Sources(ctx context.Context) ([]Source, error) {
 			&i.PulledAt,
 			&i.Failures,
 			&i.Error,
+			&i.ReadAs,
 		); err != nil {
 			return nil, err
 		}
