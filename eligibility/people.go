@@ -217,11 +217,11 @@ func (f *facts) readable(m *entry) bool {
 		return f.directory.access(m.addresses)
 	}
 	for _, c := range f.copies {
-		if c.Source.NoAccess {
+		if c.Source.NoAccess || c.Hidden {
 			continue
 		}
 		for _, a := range m.addresses {
-			if account := fold(c.Source.Account); fold(c.Source.Calendar) == a || account == a || account != "" && account == domainOf(a) {
+			if account := fold(c.Source.Account); fold(c.Source.Reader()) == a || fold(c.Source.Calendar) == a || account == a || account != "" && account == domainOf(a) {
 				return true
 			}
 		}

@@ -56,10 +56,17 @@ func checkCalendarAccess(f *facts) (Status, string) {
 	if len(f.all) == 0 {
 		return Fail, "no calendar shows this meeting any more"
 	}
+	shared := ""
 	for _, c := range f.all {
-		if !c.Source.NoAccess || c.mailed() {
+		switch {
+		case c.mailed(), !c.Source.NoAccess && !c.Hidden:
 			return Pass, ""
+		case c.Hidden && shared == "":
+			shared = c.Source.Calendar
 		}
+	}
+	if shared != "" {
+		return Fail, "the calendar " + shared + " is shared as free or busy alone: the meeting's details are hidden"
 	}
 	return Fail, "the access to the calendar " + f.all[0].Source.Calendar + " was lost; what is known of the meeting is held until it is back"
 }

@@ -76,6 +76,9 @@ func checkExcludedParticipant(f *facts) (Status, string) {
 	if len(found) > 0 {
 		return Fail, listing(found)
 	}
+	if len(f.excluded.participants) > 0 && !slices.ContainsFunc(f.copies, func(c readCopy) bool { return !c.GuestsHidden }) {
+		return Warn, "the guest list is hidden from everybody whose calendar is read: who else is invited is not known"
+	}
 	return Pass, ""
 }
 

@@ -157,6 +157,23 @@ func TestRules(t *testing.T) {
 			s.members[0].Zoom = &ZoomUser{Licensed: true, AutoRecording: true}
 			s.first().Conference = []calendar.Conference{{URL: "https://join.acme.example/acme/ana/1?provider=zoom"}, {URL: "https://join.acme.example/acme/bob/2?provider=zoom", Owner: "bob@acme.com"}}
 		}, "capture: warn", "nothing says which Zoom user owns the meeting", "providers.zoom.capture"},
+		{"free or busy alone", func(s *scene) {
+			s.first().Hidden, s.first().Title, s.first().Location = true, "", ""
+		}, "calendar_access: fail", "ana@acme.com is shared as free or busy alone", "connections"},
+		{"free or busy beside another copy", func(s *scene) {
+			s.copies = append(s.copies, copyOf("google", "bob@acme.com"))
+			s.first().Hidden = true
+		}, "calendar_access: pass", "", ""},
+		{"a secondary calendar, read as a member", func(s *scene) {
+			s.first().Source.Account, s.first().Source.Calendar, s.first().Source.User = "people", "c_1@group.calendar.google.com", "Ana@acme.com"
+		}, "recordable_participant: pass", "", ""},
+		{"nobody sees the guest list", func(s *scene) {
+			s.policy.Exclude.Participants = []string{"cfo@acme.com"}
+			s.first().GuestsHidden = true
+		}, "excluded_participant: warn", "the guest list is hidden", "exclude.participants"},
+		{"nobody is excluded, so nothing hangs on the guest list", func(s *scene) {
+			s.first().GuestsHidden = true
+		}, "excluded_participant: pass", "", ""},
 		{"a number in print", func(s *scene) {
 			s.first().Location, s.first().Description = "", "Microsoft Teams\nMeeting ID: 357 120 243 205 39\nPasscode: KqeBaLrz"
 		}, "conference_link: fail", "the number of a teams meeting is printed in the description, without a link", "providers, links"},
