@@ -78,9 +78,11 @@ var (
 	ErrSource = errors.New("calendar no longer exists")
 )
 
-// ThrottledError says when to come back (429, Retry-After).
+// ThrottledError says when to come back (429, Retry-After). Until then the engine leaves alone whatever it
+// reads as the same user, or the whole connection.
 type ThrottledError struct {
 	After time.Duration
+	Whole bool // everybody's requests of the connection are too many, not this user's alone
 	Err   error
 }
 
@@ -117,6 +119,8 @@ type Env struct {
 	// HTTP is the innermost transport: the network, a recorder or a tape. Retries and credentials go
 	// on top of it.
 	HTTP http.RoundTripper
+	// Secrets is nil where the configuration has no key to seal them with.
+	Secrets Secrets
 	// Replayed says that HTTP answers from a tape: there is nobody to show credentials to.
 	Replayed bool
 }

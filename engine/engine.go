@@ -73,6 +73,7 @@ type Engine struct {
 	decidedWith map[string]bool
 	connections map[string]Connection      // by name
 	pulled      map[calendar.SourceID]bool // by this process
+	parked      parking
 
 	mu        sync.Mutex
 	rosterAt  map[string]time.Time // by connection: when its sources were listed last
@@ -165,6 +166,7 @@ func (e *Engine) Start(ctx context.Context) error {
 // work.
 func (e *Engine) Pass(ctx context.Context) error {
 	now := e.Now()
+	e.parked.release(now)
 	if err := e.adopt(ctx); err != nil {
 		return err
 	}
@@ -229,8 +231,8 @@ func (e *Engine) rest(ctx context.Context) (time.Duration, error) {
 	}
 	next, now := e.Now().Add(e.Poll), e.Now()
 	for _, s := range sources {
-		if e.connected(s.Source) && s.NextAt.Before(next) {
-			next = s.NextAt
+		if at := later(s.NextAt, e.parked.until(s.Source)); e.connected(s.Source) && at.Before(next) {
+			next = at
 		}
 	}
 	return max(next.Sub(now), 10*time.Millisecond), nil
@@ -285,6 +287,9 @@ func (e *Engine) list(ctx context.Context, c Connection, now time.Time) error {
 // due reports whether s is to be pulled. A process that has just started looks at everything once, since
 // configuration and credentials may have been mended, but does not cut a provider's wait short.
 func (e *Engine) due(s SourceState, now time.Time) bool {
+	if e.parked.until(s.Source).After(now) {
+		return false
+	}
 	waits := s.Failures > 0 && !s.Refused
 	return !s.NextAt.After(now) || !e.pulled[s.ID] && !waits
 }

@@ -28,6 +28,9 @@ const (
 
 // pull catches up with one source and notes what came of it. Only a failing store is an error.
 func (e *Engine) pull(ctx context.Context, c Connection, s SourceState) error {
+	if e.parked.until(s.Source).After(e.Now()) {
+		return nil // another of the same user's calendars was told to wait, a moment ago
+	}
 	held, err := e.catchUp(ctx, c.Connector, s)
 	if ctx.Err() != nil {
 		return ctx.Err()
@@ -140,6 +143,7 @@ func (e *Engine) report(s SourceState, held bool, err error) PullReport {
 	switch {
 	case errors.As(err, &throttled):
 		r.NextAt = now.Add(min(throttled.After, maxThrottle))
+		e.parked.park(s.Source, throttled.Whole, r.NextAt)
 	case errors.Is(err, connectors.ErrAccess), errors.Is(err, connectors.ErrSource):
 		r.Refused = true
 		r.NextAt = now.Add(jitter(max(refusedRests, e.Poll)))

@@ -49,11 +49,11 @@ func newHarness(*testing.T) conntest.Harness {
 }
 
 func (h *harness) Connector(t *testing.T) connectors.Connector { return open(t, h.files, discard) }
-func (h *harness) Source() calendar.Source { return mailbox }
-func (h *harness) ExpireCursors()         {}
-func (h *harness) Throttle(time.Duration) {}
-func (h *harness) Revoke()                {}
-func (h *harness) Restore()               {}
+func (h *harness) Source() calendar.Source                     { return mailbox }
+func (h *harness) ExpireCursors()                              {}
+func (h *harness) Throttle(time.Duration)                      {}
+func (h *harness) Revoke()                                     {}
+func (h *harness) Restore()                                    {}
 
 func (h *harness) Put(m conntest.Meeting) {
 	if m.Weekly == 0 {
