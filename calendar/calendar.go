@@ -145,6 +145,8 @@ type Conference struct {
 	Kind  string `json:"kind,omitempty"` // "video", "phone", "sip", "more"
 	URL   string `json:"url,omitempty"`
 	Owner string `json:"owner,omitempty"` // the address of the provider's user that owns the meeting, where known
+	// MeetingID is the provider's number of the meeting, where it is known besides the URL.
+	MeetingID string `json:"meeting_id,omitempty"`
 }
 
 // An Event is one copy of one occurrence, as one calendar holds it. Series are reported as their

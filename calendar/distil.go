@@ -62,13 +62,13 @@ func (e Event) Distil(r Reading) Event {
 	found := e.Found(r.Links)
 	var kept []Conference
 	for _, c := range e.Conference {
-		// Of a structured field, the owner is what the links don't tell; the URL is canonical or gone.
+		// Of a structured field, the owner and the number are what the links don't tell; the URL is canonical or gone.
 		one := linkparse.Find(r.Links, linkparse.Field{Where: "conference", Kind: linkparse.URL, Text: c.URL})
 		c.URL = ""
 		if len(one.Links) > 0 {
 			c.URL = one.Links[0].URL
 		}
-		if c.URL != "" && c.Owner != "" {
+		if c.URL != "" && (c.Owner != "" || c.MeetingID != "") {
 			kept = append(kept, c)
 		}
 	}

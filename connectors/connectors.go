@@ -20,9 +20,9 @@ import (
 
 // A Connector reads the calendars of one connection.
 type Connector interface {
-	// Sources lists the calendars that this connection may read now, of the given users (the
-	// directory's; none: of everybody that the connection covers). A user whose calendar can't be read
-	// is left out or, better, listed with NoAccess set. An error means that the list is not known.
+	// Sources lists the calendars that this connection may read now. users are the addresses of the
+	// directory's members: a connection without a roster of its own reads theirs. A user whose calendar can't
+	// be read is left out or, better, listed with NoAccess set. An error means that the list is not known.
 	Sources(ctx context.Context, users []string) ([]calendar.Source, error)
 
 	// Pull returns one page of src's changes after cur. The zero Cursor starts a full listing. The same

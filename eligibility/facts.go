@@ -150,6 +150,12 @@ func (f *facts) findLinks() {
 	}
 	if f.link != nil {
 		f.owns = f.callOwner()
+		// A personal link does not show the number under which others join the same call.
+		if number := f.structured(func(c calendar.Conference) string { return c.MeetingID }); number != "" && number != f.link.MeetingID {
+			l := *f.link
+			l.Keys = append(slices.Clone(l.Keys), number)
+			f.link = &l
+		}
 	}
 }
 
@@ -165,20 +171,29 @@ func (f *facts) recordableProvider(l linkparse.Link) (string, bool) {
 // callOwner is the user that owns the call: from the invite's structured data, or the member whose
 // personal room it is.
 func (f *facts) callOwner() string {
-	for _, c := range f.copies {
-		for _, conf := range c.Conference {
-			if conf.Owner == "" {
-				continue
-			}
-			found := linkparse.Find(f.policy.linkOptions(), linkparse.Field{Where: "conference", Kind: linkparse.URL, Text: conf.URL})
-			if len(found.Links) > 0 && sameCall(found.Links[0], *f.link) {
-				return conf.Owner
-			}
-		}
+	if owner := f.structured(func(c calendar.Conference) string { return c.Owner }); owner != "" {
+		return owner
 	}
 	if f.link.Provider == linkparse.Zoom {
 		if m := f.directory.byRoom[foldRoom(f.link.MeetingID)]; m != nil {
 			return m.Email
+		}
+	}
+	return ""
+}
+
+// structured is what a copy's structured data says of the call, "" if none says it.
+func (f *facts) structured(field func(calendar.Conference) string) string {
+	for _, c := range f.copies {
+		for _, conf := range c.Conference {
+			value := field(conf)
+			if value == "" {
+				continue
+			}
+			found := linkparse.Find(f.policy.linkOptions(), linkparse.Field{Where: "conference", Kind: linkparse.URL, Text: conf.URL})
+			if len(found.Links) > 0 && sameCall(found.Links[0], *f.link) {
+				return value
+			}
 		}
 	}
 	return ""

@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -59,14 +60,19 @@ func (r Rules) Decider() *eligibility.Decider {
 	return eligibility.NewDecider(r.Policy, r.Directory, r.Signals)
 }
 
-// rosterEvery is how often a connection is asked which calendars there are.
-const rosterEvery = 10 * time.Minute
+// rosterEvery is how often a connection is asked which calendars there are, and rosterPatience how long it may
+// take to say so: a company's calendars may have to be asked for user by user.
+const (
+	rosterEvery    = 10 * time.Minute
+	rosterPatience = 10 * time.Minute
+)
 
 // An Engine runs the pipeline.
 type Engine struct {
 	Config
 	wake        chan struct{} // ends the rest between two passes
 	decider     *eligibility.Decider
+	members     []string // the directory's addresses
 	reading     calendar.Reading
 	fingerprint string // of reading
 	// decidedWith are the calendars that were readable when everything was decided last.
@@ -108,6 +114,10 @@ func (e *Engine) use(r Rules) error {
 	}
 	sum := sha256.Sum256(b)
 	e.decider, e.reading, e.fingerprint = r.Decider(), reading, hex.EncodeToString(sum[:8])
+	e.members = nil
+	for _, m := range r.Policy.Directory.Members {
+		e.members = append(e.members, m.Email)
+	}
 	return nil
 }
 
@@ -144,8 +154,14 @@ func (e *Engine) adopt(ctx context.Context) error {
 	if next == nil {
 		return nil
 	}
+	before := e.members
 	if err := e.use(*next); err != nil {
 		return err
+	}
+	if !slices.Equal(before, e.members) { // new members may have calendars to read
+		e.mu.Lock()
+		clear(e.rosterAt)
+		e.mu.Unlock()
 	}
 	return e.Start(ctx)
 }
@@ -265,9 +281,9 @@ func (e *Engine) list(ctx context.Context, c Connection, now time.Time) error {
 	if listed && now.Sub(last) < rosterEvery && (!failed || now.Sub(last) < e.Poll) {
 		return nil
 	}
-	limited, cancel := context.WithTimeout(ctx, patience)
+	limited, cancel := context.WithTimeout(ctx, rosterPatience)
 	defer cancel()
-	sources, err := c.Connector.Sources(limited, nil)
+	sources, err := c.Connector.Sources(limited, e.members)
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}

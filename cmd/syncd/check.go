@@ -41,9 +41,13 @@ func (c *checkCommand) Run(ctx context.Context, s streams) error {
 		fmt.Fprintf(s.out, "FAIL  %v\n", err)
 		return errPartly
 	}
+	var members []string
+	for _, m := range cfg.Policy.Directory.Members {
+		members = append(members, m.Email)
+	}
 	bad := false
 	for _, conn := range connections {
-		says, ok := c.try(ctx, conn, engine.Horizon(now(), time.Duration(cfg.Horizon.Past), time.Duration(cfg.Horizon.Future)))
+		says, ok := c.try(ctx, conn, members, engine.Horizon(now(), time.Duration(cfg.Horizon.Past), time.Duration(cfg.Horizon.Future)))
 		mark := "ok    "
 		if !ok {
 			mark, bad = "FAIL  ", true
@@ -60,10 +64,10 @@ func (c *checkCommand) Run(ctx context.Context, s streams) error {
 }
 
 // try asks the connection for its calendars and pulls a page of each, and says in a sentence what came.
-func (c *checkCommand) try(ctx context.Context, conn engine.Connection, horizon calendar.Window) (says string, ok bool) {
+func (c *checkCommand) try(ctx context.Context, conn engine.Connection, members []string, horizon calendar.Window) (says string, ok bool) {
 	ctx, cancel := context.WithTimeout(ctx, c.Timeout)
 	defer cancel()
-	sources, err := conn.Connector.Sources(ctx, nil)
+	sources, err := conn.Connector.Sources(ctx, members)
 	if err != nil {
 		return err.Error(), false
 	}

@@ -234,7 +234,8 @@ connections:
 `
 
 // byGroup has what can't stand beside everything else.
-const byGroup = "connections:\n  - name: a\n    google: {domain: acme.com, service_account: s@p.iam.gserviceaccount.com, credentials_file: adc.json, admin: admin@acme.com, group: pilot@acme.com}\n"
+const byGroup = "connections:\n  - name: a\n    google: {domain: acme.com, service_account: s@p.iam.gserviceaccount.com, credentials_file: adc.json, admin: admin@acme.com, group: pilot@acme.com,\n" +
+	"      roster: people, calendars: all, queries_per_minute: 6000, queries_per_minute_per_user: 300, endpoint: \"http://127.0.0.1:4014\"}\n"
 
 // eachProvider has a choice of its own for each conference provider.
 const eachProvider = "providers: {zoom: {capture: [bot]}, teams: {capture: [bot]}, webex: {capture: [bot]}, meet: {capture: [bot]}}\n"

@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"example.com/syncd/calendar"
 	"example.com/syncd/connectors"
 	"example.com/syncd/connectors/conntest"
@@ -127,12 +129,15 @@ func TestURLInError(t *testing.T) {
 	}
 }
 
-// Of given users, those count that the domain has.
-func TestSourcesGiven(t *testing.T) {
-	tn := tenant()
-	got, err := open(t, company, tn, tn.KeyFile()).Sources(t.Context(), []string{ana, "gone@acme.com", "eve@acme.co.uk"})
-	if err != nil || len(got) != 1 {
-		t.Errorf("of ana, a suspended user and one of another domain: got %v, %v", got, err)
+// With the directory as roster, its members of the domain are read, and nobody is asked.
+func TestRosterDirectory(t *testing.T) {
+	c := open(t, Config{Domain: "acme.com", Roster: rosterDirectory}, rt(func(r *http.Request) (*http.Response, error) {
+		t.Errorf("asked %s", r.URL.Path)
+		return nil, io.EOF
+	}), tenant().KeyFile())
+	got, err := c.Sources(t.Context(), []string{"Ana@acme.com", "ana@acme.com", "eve@acme.co.uk"})
+	if diff := cmp.Diff([]calendar.Source{anaSource}, got); err != nil || diff != "" {
+		t.Errorf("%v, %s", err, diff)
 	}
 }
 

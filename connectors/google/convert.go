@@ -50,6 +50,9 @@ func convert(e *gcal.Event) calendar.Event {
 	if e.Creator != nil {
 		out.Creator = calendar.Person{Email: e.Creator.Email, Name: e.Creator.DisplayName}
 	}
+	// Guests of such an event see the organizer and themselves; its organizer sees all.
+	own := e.Organizer != nil && e.Organizer.Self
+	out.GuestsHidden = e.AttendeesOmitted || e.GuestsCanSeeOtherGuests != nil && !*e.GuestsCanSeeOtherGuests && !own
 	for _, a := range e.Attendees {
 		if a == nil {
 			continue
@@ -90,7 +93,7 @@ func conference(e *gcal.Event) []calendar.Conference {
 	var out []calendar.Conference
 	seen := map[string]bool{}
 	if e.ConferenceData != nil {
-		owner := addOnOwner(e.ConferenceData.Parameters)
+		addOn := addOnParameters(e.ConferenceData.Parameters)
 		for _, p := range e.ConferenceData.EntryPoints {
 			if p == nil || p.Uri == "" {
 				continue
@@ -98,7 +101,10 @@ func conference(e *gcal.Event) []calendar.Conference {
 			seen[p.Uri] = true
 			c := calendar.Conference{Kind: p.EntryPointType, URL: strings.TrimSpace(p.Uri)}
 			if c.Kind == "video" {
-				c.Owner = owner
+				if owner := addOn["creatorUserId"]; strings.Contains(owner, "@") {
+					c.Owner = owner
+				}
+				c.MeetingID = addOn["realMeetingId"]
 			}
 			out = append(out, c)
 		}
@@ -109,15 +115,12 @@ func conference(e *gcal.Event) []calendar.Conference {
 	return out
 }
 
-// addOnOwner is the user that made the meeting, where an add-on says so by address: Zoom's does, in
-// parameters.addOnParameters.parameters.creatorUserId.
-func addOnOwner(p *gcal.ConferenceParameters) string {
+// addOnParameters are what an add-on notes of the meeting that it made, nil if it notes nothing. Zoom's has
+// creatorUserId, the address of the meeting's owner (or an id of Zoom's), and realMeetingId, its number, which
+// a personal link does not show.
+func addOnParameters(p *gcal.ConferenceParameters) map[string]string {
 	if p == nil || p.AddOnParameters == nil {
-		return ""
+		return nil
 	}
-	owner := p.AddOnParameters.Parameters["creatorUserId"]
-	if !strings.Contains(owner, "@") {
-		return ""
-	}
-	return owner
+	return p.AddOnParameters.Parameters
 }

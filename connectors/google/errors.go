@@ -15,6 +15,7 @@ import (
 	"google.golang.org/api/googleapi"
 
 	"example.com/syncd/connectors"
+	"example.com/syncd/internal/pace"
 	"example.com/syncd/internal/retry"
 )
 
@@ -34,12 +35,35 @@ var remedies = map[string]string{
 	"authError":               "the credentials are not accepted; check the service account's key",
 }
 
-// directoryRemedies are those of the Directory API, where they differ: one asks it as an administrator.
-var directoryRemedies = map[string]string{
-	"forbidden":           "the user named in admin needs an administrator's role with the right to read users and groups (Admin console, Account, Admin roles)",
-	"accessNotConfigured": "enable the Admin SDK API in the service account's Google Cloud project",
-	"notFound":            "there is no such domain or group",
+// otherRemedies are those of the other APIs, where they differ, by a part of the scope.
+var otherRemedies = []struct {
+	scope    string
+	remedies map[string]string
+}{
+	{"/auth/admin.directory.", map[string]string{ // one asks it as an administrator
+		"forbidden":           "the user named in admin needs an administrator's role with the right to read users and groups (Admin console, Account, Admin roles)",
+		"accessNotConfigured": "enable the Admin SDK API in the service account's Google Cloud project",
+		"notFound":            "there is no such domain or group",
+	}},
+	{"/auth/directory.readonly", map[string]string{
+		"forbidden":           "switch on directory sharing (Admin console, Directory, Directory settings, Sharing settings), or list users by the Admin SDK (roster: admin)",
+		"accessNotConfigured": "enable the People API in the service account's Google Cloud project",
+		"notFound":            "the user named in admin has no directory",
+	}},
 }
+
+// remedyFor is what to do about a refusal, by the scope of the request and Google's reason.
+func remedyFor(scope, reason string) string {
+	for _, o := range otherRemedies {
+		if r, ok := o.remedies[reason]; ok && strings.Contains(scope, o.scope) {
+			return r
+		}
+	}
+	return strings.ReplaceAll(cmp.Or(remedies[reason], askAdmin), "SCOPE", scope)
+}
+
+// aboutCalendar reports whether the scope is for one calendar's events, so that "not found" means the calendar.
+func aboutCalendar(scope string) bool { return strings.Contains(scope, "/auth/calendar.events") }
 
 // grantRemedies are for the token endpoint's invalid_grant, by what its description has.
 var grantRemedies = []struct{ says, remedy string }{
@@ -67,7 +91,8 @@ func reasonOf(body []byte) string {
 }
 
 // explain turns what came back into the contract's errors, with what to do.
-func (c *connector) explain(ctx context.Context, err error, doing, scope string) error {
+// doing is what for, user as whom.
+func (c *connector) explain(ctx context.Context, err error, doing, user, scope string) error {
 	// x/oauth2 keeps the text alone of what ended a token's request.
 	if ctx.Err() != nil {
 		return fmt.Errorf("google: %s: %w", doing, ctx.Err())
@@ -79,6 +104,10 @@ func (c *connector) explain(ctx context.Context, err error, doing, scope string)
 	}
 	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return fmt.Errorf("google: %s: %w", doing, err)
+	}
+	var exceeded *pace.Exceeded
+	if errors.As(err, &exceeded) {
+		return &connectors.ThrottledError{After: exceeded.After, Whole: exceeded.Whole, Err: fmt.Errorf("google: %s: %w (queries_per_minute, queries_per_minute_per_user)", doing, exceeded)}
 	}
 	var token *oauth2.RetrieveError
 	if errors.As(err, &token) {
@@ -99,23 +128,17 @@ func (c *connector) explain(ctx context.Context, err error, doing, scope string)
 		if !ok {
 			after = max(patience[reason], time.Minute)
 		}
-		return &connectors.ThrottledError{After: after, Err: says}
+		whole := reason == "dailyLimitExceeded" || api.Code != http.StatusServiceUnavailable && c.pace.Refused(quotaName(user))
+		return &connectors.ThrottledError{After: after, Whole: whole, Err: says}
 	case api.Code == http.StatusUnauthorized, api.Code == http.StatusForbidden:
-		remedy := cmp.Or(directoryRemedies[reason], remedies[reason], askAdmin)
-		if !isDirectory(scope) {
-			remedy = cmp.Or(remedies[reason], askAdmin)
-		}
-		return fmt.Errorf("%w; %s: %w", says, strings.ReplaceAll(remedy, "SCOPE", scope), connectors.ErrAccess)
-	case api.Code == http.StatusNotFound && isDirectory(scope):
-		return fmt.Errorf("%w; %s: %w", says, directoryRemedies["notFound"], connectors.ErrAccess)
+		return fmt.Errorf("%w; %s: %w", says, remedyFor(scope, reason), connectors.ErrAccess)
+	case api.Code == http.StatusNotFound && !aboutCalendar(scope):
+		return fmt.Errorf("%w; %s: %w", says, remedyFor(scope, "notFound"), connectors.ErrAccess)
 	case api.Code == http.StatusNotFound:
 		return fmt.Errorf("%w: %w", says, connectors.ErrSource)
 	}
 	return says
 }
-
-// isDirectory reports whether the scope is the Directory API's.
-func isDirectory(scope string) bool { return strings.Contains(scope, "/auth/admin.directory.") }
 
 // explainToken is for a token that was refused: one user may be gone, or the whole company's
 // delegation.
@@ -127,7 +150,7 @@ func (c *connector) explainToken(err *oauth2.RetrieveError, doing, scope string)
 		if !ok {
 			after = time.Minute
 		}
-		return &connectors.ThrottledError{After: after, Err: says}
+		return &connectors.ThrottledError{After: after, Whole: true, Err: says}
 	}
 	switch e.Error {
 	case "unauthorized_client", "access_denied":
@@ -135,9 +158,11 @@ func (c *connector) explainToken(err *oauth2.RetrieveError, doing, scope string)
 			says = fmt.Errorf("%w; authorize the client id (unique id) of %s", says, c.cfg.ServiceAccount)
 		} else if _, id, err := c.serviceAccount(scope); err == nil && id != "" {
 			says = fmt.Errorf("%w; authorize the client id %s", says, id)
+		} else {
+			says = fmt.Errorf("%w; authorize the service account's client id", says)
 		}
-		return fmt.Errorf("%w; %s (Admin console, Security, API controls, Domain-wide delegation; it may take a day): %w",
-			says, strings.ReplaceAll(askAdmin, "SCOPE", scope), connectors.ErrAccess)
+		return fmt.Errorf("%w for the scopes %s (Admin console, Security, API controls, Domain-wide delegation; it may take a day): %w",
+			says, strings.Join(c.scopes(), ","), connectors.ErrAccess)
 	case "invalid_grant":
 		for _, g := range grantRemedies {
 			if strings.Contains(e.Description, g.says) {

@@ -91,7 +91,7 @@ func TestWhatToMend(t *testing.T) {
 		"Bad Request":              "the key was deleted, or this machine's clock is wrong",
 	} {
 		e := &oauth2.RetrieveError{Response: &http.Response{StatusCode: 400}, Body: []byte(`{"error":"invalid_grant","error_description":"` + description + `"}`)}
-		err := (&connector{}).explain(t.Context(), fmt.Errorf("Get: %w", e), "x", "scope")
+		err := (&connector{}).explain(t.Context(), fmt.Errorf("Get: %w", e), "x", "ana", "scope")
 		if !errors.Is(err, connectors.ErrAccess) || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", description, err)
 		}
@@ -104,7 +104,7 @@ func TestTokenErrors(t *testing.T) {
 	} {
 		// x/oauth2 leaves ErrorCode empty in the flow of service accounts.
 		e := &oauth2.RetrieveError{Response: &http.Response{StatusCode: 400}, Body: []byte(`{"error":"` + code + `","error_description":"d"}`)}
-		err := (&connector{env: connectors.Env{ReadFile: func(string) ([]byte, error) { return nil, io.EOF }}}).explain(t.Context(), fmt.Errorf("Get: %w", e), "x", "scope")
+		err := (&connector{env: connectors.Env{ReadFile: func(string) ([]byte, error) { return nil, io.EOF }}}).explain(t.Context(), fmt.Errorf("Get: %w", e), "x", "ana", "scope")
 		if errors.Is(err, connectors.ErrAccess) != (want != nil) || !strings.Contains(err.Error(), code) {
 			t.Errorf("%s: %v", code, err)
 		}

@@ -1,5 +1,5 @@
 // Package google reads the calendars of a Google Workspace domain, through a service account with
-// domain-wide delegation.
+// domain-wide delegation. Calendars besides the users' primary ones are read as whoever may see most of them.
 //
 // Google's sync token is used as a change detector: an idle look is one request with an empty answer.
 // When it tells of any change, the horizon is listed anew. The token's own changes are not applied:
@@ -23,17 +23,22 @@ import (
 	gcal "google.golang.org/api/calendar/v3"
 	"google.golang.org/api/googleapi"
 	"google.golang.org/api/option"
+	people "google.golang.org/api/people/v1"
 
 	"example.com/syncd/calendar"
 	"example.com/syncd/connectors"
+	"example.com/syncd/internal/endpoint"
+	"example.com/syncd/internal/pace"
 	"example.com/syncd/internal/retry"
 )
 
 // Driver is the connector's entry in the list of drivers.
 var Driver = connectors.Driver{
-	Name:   "google",
-	Doc:    "a Google Workspace domain, company-wide",
-	Config: func() connectors.Config { return &Config{} },
+	Name: "google",
+	Doc:  "a Google Workspace domain, company-wide",
+	Config: func() connectors.Config {
+		return &Config{Roster: rosterAdmin, Calendars: calendarsPrimary, QueriesPerMinute: 9000, QueriesPerMinutePerUser: 540}
+	},
 }
 
 // Config is a connection's part of the configuration.
@@ -52,9 +57,30 @@ type Config struct {
 	// Group is the address of a group: of the roster, its members alone, those of groups in it among them.
 	Group string   `yaml:"group" jsonschema:"pattern=^$|@"`
 	Users []string `yaml:"users" jsonschema:"pattern=@"` // instead of the roster
+	// Roster is where the users come from: the Admin SDK, the People API, which needs no administrator, or the
+	// members of syncd's own directory who are of the domain.
+	Roster string `yaml:"roster" jsonschema:"enum=,enum=admin,enum=people,enum=directory"` // (admin) | people | directory
+	// Calendars are which of each user's are read: the primary one, or all that are on the user's list.
+	Calendars string `yaml:"calendars" jsonschema:"enum=,enum=primary,enum=all"` // (primary) | all
+	// QueriesPerMinute is the Cloud project's quota for the Calendar API, or as much of it as syncd may use. (9000)
+	QueriesPerMinute int `yaml:"queries_per_minute" jsonschema:"minimum=0"`
+	// QueriesPerMinutePerUser is the same for one user's calendars. (540)
+	QueriesPerMinutePerUser int `yaml:"queries_per_minute_per_user" jsonschema:"minimum=0"`
+	// Endpoint is where a simulated tenant listens, in place of all of Google's hosts, as "http://127.0.0.1:4014".
+	Endpoint string `yaml:"endpoint"`
 
 	pageSize int64 // of listings; for tests
 }
+
+// Values of Config.Roster and Config.Calendars.
+const (
+	rosterAdmin     = "admin"
+	rosterPeople    = "people"
+	rosterDirectory = "directory"
+
+	calendarsPrimary = "primary"
+	calendarsAll     = "all"
+)
 
 // Validate names every setting that is missing or wrong.
 func (c *Config) Validate() error {
@@ -62,8 +88,20 @@ func (c *Config) Validate() error {
 	if c.Domain == "" || strings.Contains(c.Domain, "@") {
 		errs = append(errs, errors.New(`domain is missing: name the Workspace domain, as "acme.com"`))
 	}
-	if c.Admin == "" && len(c.Users) == 0 {
+	if c.Admin == "" && len(c.Users) == 0 && c.Roster != rosterDirectory {
 		errs = append(errs, errors.New("admin is missing: name the administrator as whom the users are listed, or list them in users"))
+	}
+	if !slices.Contains([]string{rosterAdmin, rosterPeople, rosterDirectory, ""}, c.Roster) {
+		errs = append(errs, fmt.Errorf("roster: %q is none of admin, people, directory", c.Roster))
+	}
+	if !slices.Contains([]string{calendarsPrimary, calendarsAll, ""}, c.Calendars) {
+		errs = append(errs, fmt.Errorf("calendars: %q is none of primary, all", c.Calendars))
+	}
+	if c.QueriesPerMinute < 0 || c.QueriesPerMinutePerUser < 0 {
+		errs = append(errs, errors.New("queries_per_minute and queries_per_minute_per_user: neither is negative"))
+	}
+	if err := endpoint.Check(c.Endpoint); err != nil {
+		errs = append(errs, fmt.Errorf("endpoint: %w", err))
 	}
 	keyless := c.ServiceAccount != "" || c.CredentialsFile != ""
 	switch {
@@ -78,6 +116,8 @@ func (c *Config) Validate() error {
 	case c.Group == "":
 	case !strings.Contains(c.Group, "@"):
 		errs = append(errs, fmt.Errorf("group: %q is no email address", c.Group))
+	case c.Admin == "":
+		errs = append(errs, errors.New("admin is missing: name the administrator as whom the group's members are listed"))
 	case len(c.Users) > 0:
 		errs = append(errs, errors.New("group and users: name the users in one way, not in both"))
 	}
@@ -98,9 +138,17 @@ func (c *Config) Open(env connectors.Env) (connectors.Connector, error) {
 	p.Throttled = func(resp *http.Response, body []byte) bool {
 		return resp.StatusCode == http.StatusForbidden && tooMany[reasonOf(body)]
 	}
-	return &connector{
-		cfg: *c, env: env, transport: retry.Transport(env.HTTP, p), credentials: credentials{tokens: map[string]*oauth2.Token{}},
-	}, nil
+	innermost := env.HTTP
+	if c.Endpoint != "" {
+		innermost = endpoint.Transport(c.Endpoint, innermost)
+	}
+	conn := &connector{cfg: *c, env: env, credentials: credentials{tokens: map[string]*oauth2.Token{}}}
+	if !env.Replayed {
+		conn.pace = pace.New(pace.Quota{PerMinute: cmp.Or(c.QueriesPerMinute, 9000), PerUserMinute: cmp.Or(c.QueriesPerMinutePerUser, 540), User: billed}, innermost)
+		innermost = conn.pace
+	}
+	conn.transport = retry.Transport(innermost, p)
+	return conn, nil
 }
 
 type connector struct {
@@ -108,120 +156,50 @@ type connector struct {
 	env         connectors.Env
 	transport   http.RoundTripper // retries lie below the credentials, so that they happen once
 	credentials credentials
+	pace        *pace.Transport // nil: replayed
 }
 
 var _ connectors.Connector = (*connector)(nil)
 
-// Sources are the primary calendars of the configured users, or of everybody active in the domain; of
-// the given users, those among them.
-func (c *connector) Sources(ctx context.Context, users []string) ([]calendar.Source, error) {
-	covered := c.cfg.Users
-	if len(covered) == 0 {
-		var err error
-		if covered, err = c.roster(ctx); err != nil {
-			return nil, err
-		}
-		if c.cfg.Group != "" {
-			members, err := c.members(ctx)
-			if err != nil {
-				return nil, err
-			}
-			covered = slices.DeleteFunc(covered, func(u string) bool { return !members[strings.ToLower(u)] })
-		}
+// scopes are all that the connection needs, as an administrator pastes them: authorizing a client id replaces what
+// it was authorized for before.
+func (c *connector) scopes() []string {
+	scopes := []string{gcal.CalendarEventsReadonlyScope}
+	if c.cfg.Calendars == calendarsAll {
+		scopes = append(scopes, gcal.CalendarCalendarlistReadonlyScope)
 	}
-	var sources []calendar.Source
-	for _, u := range covered {
-		if len(users) > 0 && !slices.ContainsFunc(users, func(given string) bool { return strings.EqualFold(given, u) }) {
-			continue
-		}
-		u = strings.ToLower(u)
-		s := calendar.NewSource(Driver.Name, c.env.Account, u)
-		s.Primary = true
-		sources = append(sources, s)
+	switch {
+	case len(c.cfg.Users) > 0 || c.cfg.Roster == rosterDirectory:
+	case c.cfg.Roster == rosterPeople:
+		scopes = append(scopes, people.DirectoryReadonlyScope)
+	default:
+		scopes = append(scopes, admin.AdminDirectoryUserReadonlyScope)
 	}
-	return sources, nil
-}
-
-// roster lists who has a calendar: not the suspended and archived, nor those who never got a mailbox.
-func (c *connector) roster(ctx context.Context) ([]string, error) {
-	var users []string
-	for page := ""; ; {
-		var list *admin.Users
-		err := c.as(ctx, c.cfg.Admin, admin.AdminDirectoryUserReadonlyScope, func(hc *http.Client) error {
-			svc, err := admin.NewService(ctx, option.WithHTTPClient(hc), quiet)
-			if err != nil {
-				return err
-			}
-			call := svc.Users.List().Context(ctx).Domain(c.cfg.Domain).MaxResults(500).OrderBy("email").
-				Fields("nextPageToken", "users(primaryEmail,suspended,archived,isMailboxSetup)")
-			if page != "" {
-				call.PageToken(page)
-			}
-			list, err = call.Do(quotaUser(c.cfg.Admin))
-			return err
-		})
-		if err != nil {
-			return nil, c.explain(ctx, err, "list the users of "+c.cfg.Domain+" as "+c.cfg.Admin, admin.AdminDirectoryUserReadonlyScope)
-		}
-		for _, u := range list.Users {
-			if !u.Suspended && !u.Archived && u.IsMailboxSetup {
-				users = append(users, u.PrimaryEmail)
-			}
-		}
-		if page = list.NextPageToken; page == "" {
-			return users, nil
-		}
+	if c.cfg.Group != "" {
+		scopes = append(scopes, admin.AdminDirectoryGroupMemberReadonlyScope)
 	}
-}
-
-// members are the addresses of the group's members, in lower case, whatever state they are in; those of
-// groups in it, and the groups themselves.
-func (c *connector) members(ctx context.Context) (map[string]bool, error) {
-	members := map[string]bool{}
-	for page := ""; ; {
-		var list *admin.Members
-		err := c.as(ctx, c.cfg.Admin, admin.AdminDirectoryGroupMemberReadonlyScope, func(hc *http.Client) error {
-			svc, err := admin.NewService(ctx, option.WithHTTPClient(hc), quiet)
-			if err != nil {
-				return err
-			}
-			call := svc.Members.List(c.cfg.Group).Context(ctx).IncludeDerivedMembership(true).MaxResults(200).Fields("nextPageToken", "members(email)")
-			if page != "" {
-				call.PageToken(page)
-			}
-			list, err = call.Do(quotaUser(c.cfg.Admin))
-			return err
-		})
-		if err != nil {
-			return nil, c.explain(ctx, err, "list the members of "+c.cfg.Group+" as "+c.cfg.Admin, admin.AdminDirectoryGroupMemberReadonlyScope)
-		}
-		for _, m := range list.Members {
-			members[strings.ToLower(m.Email)] = true
-		}
-		if page = list.NextPageToken; page == "" {
-			return members, nil
-		}
-	}
+	return scopes
 }
 
 // quiet keeps the SDK from logging requests and bodies: it does so to standard error when
 // GOOGLE_SDK_GO_LOGGING_LEVEL is "debug", whatever our own logger is.
 var quiet = option.WithLogger(slog.New(slog.DiscardHandler))
 
-// events is events.list as the user, whose calendar it is.
-func (c *connector) events(ctx context.Context, user string, set func(*gcal.EventsListCall)) (*gcal.Events, error) {
+// events is events.list of the calendar, as its reader.
+func (c *connector) events(ctx context.Context, src calendar.Source, set func(*gcal.EventsListCall)) (*gcal.Events, error) {
 	var got *gcal.Events
+	reader := src.Reader()
 	list := func(hc *http.Client) error {
 		svc, err := gcal.NewService(ctx, option.WithHTTPClient(hc), quiet)
 		if err != nil {
 			return err
 		}
-		call := svc.Events.List(user).Context(ctx).SingleEvents(true).MaxResults(c.pageLimit())
+		call := svc.Events.List(src.Calendar).Context(ctx).SingleEvents(true).MaxResults(c.pageLimit())
 		set(call)
-		got, err = call.Do(quotaUser(user))
+		got, err = call.Do(quotaUser(reader))
 		return err
 	}
-	err := c.as(ctx, user, gcal.CalendarEventsReadonlyScope, func(hc *http.Client) error {
+	err := c.as(ctx, reader, gcal.CalendarEventsReadonlyScope, func(hc *http.Client) error {
 		err := list(hc)
 		if wrongType(err) {
 			mending := *hc
@@ -235,10 +213,17 @@ func (c *connector) events(ctx context.Context, user string, set func(*gcal.Even
 
 // quotaUser bills a request to the user instead of the service account, which would have to do with
 // one user's quota for the whole company. It must not give the address away.
-func quotaUser(user string) googleapi.CallOption {
+func quotaUser(user string) googleapi.CallOption { return googleapi.QuotaUser(quotaName(user)) }
+
+// billed is whom a request of the Calendar API is billed to. Other APIs have quotas of their own.
+func billed(r *http.Request) (string, bool) {
+	return r.URL.Query().Get("quotaUser"), strings.HasPrefix(r.URL.Path, "/calendar/")
+}
+
+func quotaName(user string) string {
 	h := fnv.New64a()
 	h.Write([]byte(user))
-	return googleapi.QuotaUser(fmt.Sprintf("u-%016x", h.Sum64()))
+	return fmt.Sprintf("u-%016x", h.Sum64())
 }
 
 func (c *connector) pageLimit() int64 { return cmp.Or(c.cfg.pageSize, 250) }

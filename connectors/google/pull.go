@@ -23,6 +23,8 @@ type cursor struct {
 	To      time.Time `json:"to"`
 	Page    string    `json:"page,omitempty"` // the listing's next page
 	Sync    string    `json:"sync,omitempty"` // behind a listing: the sync token
+	As      string    `json:"as,omitempty"`   // as whom it was read, where that is not the calendar's own user
+	Role    string    `json:"role,omitempty"` // what they may see of it
 }
 
 const version = 1
@@ -43,7 +45,6 @@ func decode(cur connectors.Cursor) (cursor, error) {
 
 // Pull goes on with a listing, or asks whether anything has changed since the last one.
 func (c *connector) Pull(ctx context.Context, src calendar.Source, cur connectors.Cursor, horizon calendar.Window) (connectors.Page, error) {
-	user := src.Calendar
 	if err := ctx.Err(); err != nil {
 		return connectors.Page{}, err
 	}
@@ -55,13 +56,14 @@ func (c *connector) Pull(ctx context.Context, src calendar.Source, cur connector
 		}
 	}
 	horizon = wholeDays(horizon)
-	if !at.From.Equal(horizon.Start) || !at.To.Equal(horizon.End) {
-		at = cursor{From: horizon.Start.UTC(), To: horizon.End.UTC()} // what comes into the horizon is no change
+	// What comes into the horizon is no change, and another reader sees other things.
+	if !at.From.Equal(horizon.Start) || !at.To.Equal(horizon.End) || at.As != src.User {
+		at = cursor{From: horizon.Start.UTC(), To: horizon.End.UTC(), As: src.User}
 	}
 	if at.Sync != "" {
-		return c.ask(ctx, user, at)
+		return c.ask(ctx, src, at)
 	}
-	return c.list(ctx, user, at)
+	return c.list(ctx, src, at)
 }
 
 // wholeDays widens w to whole days, so that a day's requests are alike and the cursor holds for them.
@@ -75,18 +77,19 @@ func wholeDays(w calendar.Window) calendar.Window {
 }
 
 // ask is the cheap request: has anything changed since the listing?
-func (c *connector) ask(ctx context.Context, user string, at cursor) (connectors.Page, error) {
+func (c *connector) ask(ctx context.Context, src calendar.Source, at cursor) (connectors.Page, error) {
 	// Everything but the token must be as it was in the listing, but for the window, which may not be
 	// said again.
-	got, err := c.events(ctx, user, func(call *gcal.EventsListCall) {
-		call.SyncToken(at.Sync).Fields("nextPageToken", "nextSyncToken", "items(id)")
+	got, err := c.events(ctx, src, func(call *gcal.EventsListCall) {
+		call.SyncToken(at.Sync).Fields("nextPageToken", "nextSyncToken", "accessRole", "items(id)")
 	})
 	if err != nil {
-		return connectors.Page{}, c.refused(ctx, err, user, at)
+		return connectors.Page{}, c.refused(ctx, err, src, at)
 	}
-	if len(got.Items) > 0 || got.NextPageToken != "" {
-		// Its pages are not walked: there may be thousands, and none says what the listing does not.
-		return c.list(ctx, user, cursor{From: at.From, To: at.To})
+	if len(got.Items) > 0 || got.NextPageToken != "" || got.AccessRole != at.Role {
+		// Its pages are not walked: there may be thousands, and none says what the listing does not. What the
+		// calendar is shared as is no change of an event.
+		return c.list(ctx, src, cursor{From: at.From, To: at.To, As: at.As})
 	}
 	if got.NextSyncToken != "" {
 		at.Sync = got.NextSyncToken
@@ -95,22 +98,30 @@ func (c *connector) ask(ctx context.Context, user string, at cursor) (connectors
 	return connectors.Page{Next: next}, err
 }
 
+// listFields are what convert looks at, and what paging needs. Names that the API does not know would be refused.
+const listFields = "nextPageToken,nextSyncToken,accessRole,items(id,iCalUID,recurringEventId,originalStartTime,status,eventType,visibility," +
+	"summary,description,location,start,end,organizer,creator,attendees,attendeesOmitted,guestsCanSeeOtherGuests," +
+	"hangoutLink,conferenceData(entryPoints(entryPointType,uri),parameters),updated,sequence)"
+
 // list reads one page of the window.
-func (c *connector) list(ctx context.Context, user string, at cursor) (connectors.Page, error) {
-	got, err := c.events(ctx, user, func(call *gcal.EventsListCall) {
-		call.TimeMin(at.From.Format(time.RFC3339)).TimeMax(at.To.Format(time.RFC3339))
+func (c *connector) list(ctx context.Context, src calendar.Source, at cursor) (connectors.Page, error) {
+	got, err := c.events(ctx, src, func(call *gcal.EventsListCall) {
+		call.TimeMin(at.From.Format(time.RFC3339)).TimeMax(at.To.Format(time.RFC3339)).Fields(listFields)
 		if at.Page != "" {
 			call.PageToken(at.Page)
 		}
 	})
 	if err != nil {
-		return connectors.Page{}, c.refused(ctx, err, user, at)
+		return connectors.Page{}, c.refused(ctx, err, src, at)
 	}
+	at.Role = got.AccessRole
 	p := connectors.Page{First: at.Page == "", Full: true}
 	for _, item := range got.Items {
 		// Long cancelled ones have come up in listings that did not ask for them.
 		if item != nil && item.Status != calendar.StatusCancelled {
-			p.Events = append(p.Events, convert(item))
+			e := convert(item)
+			e.Hidden = got.AccessRole == freeBusyReader
+			p.Events = append(p.Events, e)
 		}
 	}
 	switch {
@@ -122,17 +133,21 @@ func (c *connector) list(ctx context.Context, user string, at cursor) (connector
 		at.Page, at.Sync = "", got.NextSyncToken
 		p.Last, p.Listed = true, calendar.Window{Start: at.From, End: at.To}
 	default:
-		return connectors.Page{}, fmt.Errorf("google: the listing of %s ended without a sync token", user)
+		return connectors.Page{}, fmt.Errorf("google: the listing of %s ended without a sync token", src.Calendar)
 	}
 	p.Next, err = at.encode()
 	return p, err
 }
 
 // refused explains a failed request. A page token that is not accepted is as good as an expired cursor.
-func (c *connector) refused(ctx context.Context, err error, user string, at cursor) error {
+func (c *connector) refused(ctx context.Context, err error, src calendar.Source, at cursor) error {
+	doing := "read the calendar of " + src.Calendar
+	if src.User != "" {
+		doing = "read the calendar " + src.Calendar + " as " + src.User
+	}
 	var api *googleapi.Error
 	if errors.As(err, &api) && api.Code == http.StatusBadRequest && (at.Page != "" || at.Sync != "") {
-		return fmt.Errorf("google: read the calendar of %s: 400 %s: %w", user, api.Message, connectors.ErrCursor)
+		return fmt.Errorf("google: %s: 400 %s: %w", doing, api.Message, connectors.ErrCursor)
 	}
-	return c.explain(ctx, err, "read the calendar of "+user, gcal.CalendarEventsReadonlyScope)
+	return c.explain(ctx, err, doing, src.Reader(), gcal.CalendarEventsReadonlyScope)
 }

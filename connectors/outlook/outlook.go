@@ -202,10 +202,8 @@ func (c *connector) read(a graph.Answer, err error, doing string) (page, error) 
 
 // Sources are the primary calendars of the users, of the configured ones, or of every enabled member.
 // Whether a mailbox may be read is found out by pulling it.
-func (c *connector) Sources(ctx context.Context, users []string) ([]calendar.Source, error) {
-	if len(users) == 0 {
-		users = c.cfg.Users
-	}
+func (c *connector) Sources(ctx context.Context, _ []string) ([]calendar.Source, error) {
+	users := c.cfg.Users
 	if len(users) == 0 {
 		var err error
 		if users, err = c.roster(ctx); err != nil {

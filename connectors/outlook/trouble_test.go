@@ -153,7 +153,7 @@ func TestTokenThrottled(t *testing.T) {
 
 // TestOneUserTwice: a directory may name somebody in two spellings; the calendar is one.
 func TestOneUserTwice(t *testing.T) {
-	sources, err := open(t, Config{}, tenant(), "").Sources(t.Context(), []string{"Eve@acme.co.uk", eve})
+	sources, err := open(t, Config{Users: []string{"Eve@acme.co.uk", eve}}, tenant(), "").Sources(t.Context(), nil)
 	if err != nil || len(sources) != 1 || sources[0] != source(eve) {
 		t.Errorf("got %v, %v", sources, err)
 	}

@@ -1,0 +1,143 @@
+// Package pace keeps requests below a provider's quotas: so many a minute in all, and so many for each user.
+package pace
+
+import (
+	"fmt"
+	"net/http"
+	"sync"
+	"time"
+
+	"golang.org/x/time/rate"
+)
+
+// Quota is what a provider allows.
+type Quota struct {
+	PerMinute     int // requests in all
+	PerUserMinute int // requests for one user
+	// User is whose quota a request counts to; ok is false for one that counts to none.
+	User func(*http.Request) (name string, ok bool)
+}
+
+// A Transport sends requests within a quota. A short wait is waited; a longer one is the engine's, which
+// reads other calendars meanwhile. It belongs below the retries, so that each attempt counts.
+type Transport struct {
+	base http.RoundTripper
+	q    Quota
+	all  *rate.Limiter
+
+	mu       sync.Mutex
+	users    map[string]*user
+	refusals []refusal // the last ones
+}
+
+type user struct {
+	limiter *rate.Limiter
+	last    time.Time
+}
+
+// A refusal is the provider's own "too many requests".
+type refusal struct {
+	user string
+	at   time.Time
+}
+
+const (
+	maxPause = 2 * time.Second  // what a request waits at most
+	resting  = 2 * time.Minute  // a user who asked for nothing for so long is forgotten: the quota is full again
+	several  = 3                // so many users refused within
+	ofLate   = 10 * time.Second // so long mean that it is the quota of all
+)
+
+// New sends requests through base within the quota. Nothing is sent faster than a tenth of it at once.
+func New(q Quota, base http.RoundTripper) *Transport {
+	return &Transport{base: base, q: q, all: limiter(q.PerMinute), users: map[string]*user{}}
+}
+
+func limiter(perMinute int) *rate.Limiter {
+	return rate.NewLimiter(rate.Limit(float64(perMinute)/60), max(1, perMinute/10))
+}
+
+// Exceeded is the error of a request that was not sent: the quota would have made it wait for long.
+type Exceeded struct {
+	After time.Duration
+	Whole bool // it is the quota of all, not the user's
+}
+
+func (e *Exceeded) Error() string {
+	return fmt.Sprintf("as many requests were sent as the quota allows; the next in %s", e.After.Round(time.Second))
+}
+
+// Permanent keeps package retry from waiting for what the engine waits for.
+func (*Exceeded) Permanent() bool { return true }
+
+// RoundTrip sends r as soon as the quota allows it, if that is soon.
+func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
+	name, counts := t.q.User(r)
+	if !counts {
+		return t.base.RoundTrip(r)
+	}
+	now := time.Now()
+	own := t.limiter(name, now).ReserveN(now, 1)
+	all := t.all.ReserveN(now, 1)
+	wait := max(own.DelayFrom(now), all.DelayFrom(now))
+	if wait > maxPause {
+		whole := all.DelayFrom(now) > maxPause
+		all.CancelAt(now)
+		own.CancelAt(now)
+		return nil, &Exceeded{wait, whole}
+	}
+	if wait > 0 {
+		timer := time.NewTimer(wait)
+		defer timer.Stop()
+		select {
+		case <-r.Context().Done():
+			return nil, r.Context().Err()
+		case <-timer.C:
+		}
+	}
+	return t.base.RoundTrip(r)
+}
+
+func (t *Transport) limiter(name string, now time.Time) *rate.Limiter {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	u := t.users[name]
+	if u == nil {
+		if len(t.users)%1024 == 1023 {
+			t.forget(now)
+		}
+		u = &user{limiter: limiter(t.q.PerUserMinute)}
+		t.users[name] = u
+	}
+	u.last = now
+	return u.limiter
+}
+
+func (t *Transport) forget(now time.Time) {
+	for name, u := range t.users {
+		if now.Sub(u.last) > resting {
+			delete(t.users, name)
+		}
+	}
+}
+
+// Refused notes that the provider has told the user to wait, and reports whether it means everybody:
+// the reasons that it gives do not tell reliably. A nil Transport knows nothing of others.
+func (t *Transport) Refused(name string) (whole bool) {
+	if t == nil {
+		return false
+	}
+	now := time.Now()
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	users := map[string]bool{name: true}
+	kept := t.refusals[:0]
+	for _, r := range t.refusals {
+		if now.Sub(r.at) <= ofLate && r.user != name {
+			kept = append(kept, r)
+			users[r.user] = true
+		}
+	}
+	t.refusals = append(kept, refusal{name, now})
+	return len(users) >= several
+}

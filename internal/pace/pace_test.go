@@ -1,0 +1,123 @@
+package pace
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+type sent struct{ n map[string]int }
+
+func (s sent) RoundTrip(r *http.Request) (*http.Response, error) {
+	s.n[r.URL.Query().Get("user")]++
+	return &http.Response{StatusCode: http.StatusOK, Body: http.NoBody, Request: r}, nil
+}
+
+func byUser(r *http.Request) (string, bool) { u := r.URL.Query().Get("user"); return u, u != "" }
+
+func ask(t *testing.T, ctx context.Context, rt http.RoundTripper, user string) error {
+	t.Helper()
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://provider.example/?user="+user, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = rt.RoundTrip(r)
+	return err
+}
+
+// TestQuota: over ten minutes nobody gets more than their quota and a tenth, all together not more than
+// theirs; what would wait for long is told to come back, and gets through then.
+func TestQuota(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := sent{map[string]int{}}
+		p := New(Quota{PerMinute: 600, PerUserMinute: 60, User: byUser}, s)
+		begin, n := time.Now(), 0
+		for time.Since(begin) < 10*time.Minute {
+			longest := time.Duration(0)
+			for u := range 20 {
+				user := fmt.Sprint("u", u)
+				err := ask(t, t.Context(), p, user)
+				var e *Exceeded
+				switch {
+				case errors.As(err, &e):
+					longest = max(longest, e.After)
+				case err != nil:
+					t.Fatal(err)
+				default:
+					n++
+				}
+			}
+			time.Sleep(longest)
+		}
+		minutes := time.Since(begin).Minutes()
+		if most := int(600*minutes) + 60; n > most || n < most*8/10 {
+			t.Errorf("%d requests in %.1f minutes, at most %d are allowed", n, minutes, most)
+		}
+		for user, n := range s.n {
+			if most := int(60*minutes) + 6; n > most {
+				t.Errorf("%s sent %d, at most %d are allowed", user, n, most)
+			}
+		}
+	})
+}
+
+func TestWhoseQuota(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := sent{map[string]int{}}
+		one := New(Quota{PerMinute: 6000, PerUserMinute: 10, User: byUser}, s)
+		if err := ask(t, t.Context(), one, "ana"); err != nil {
+			t.Fatal(err)
+		}
+		var e *Exceeded
+		if err := ask(t, t.Context(), one, "ana"); !errors.As(err, &e) || e.Whole || e.After != 6*time.Second {
+			t.Errorf("her second request: %v", err)
+		}
+		if err := ask(t, t.Context(), one, "bo"); err != nil {
+			t.Errorf("somebody else's: %v", err)
+		}
+		for range 20 {
+			if err := ask(t, t.Context(), one, ""); err != nil {
+				t.Fatalf("what counts to no quota: %v", err)
+			}
+		}
+		all := New(Quota{PerMinute: 10, PerUserMinute: 6000, User: byUser}, s)
+		ask(t, t.Context(), all, "ana")
+		if err := ask(t, t.Context(), all, "bo"); !errors.As(err, &e) || !e.Whole {
+			t.Errorf("the quota of all: %v", err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		soon := New(Quota{PerMinute: 60, PerUserMinute: 60, User: byUser}, s)
+		for range 6 {
+			ask(t, ctx, soon, "ana")
+		}
+		go cancel()
+		if err := ask(t, ctx, soon, "ana"); !errors.Is(err, context.Canceled) {
+			t.Errorf("cancelled while it waits: %v", err)
+		}
+	})
+}
+
+// TestRefused: three users refused within ten seconds mean that everybody is meant.
+func TestRefused(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := New(Quota{PerMinute: 1, PerUserMinute: 1, User: byUser}, nil)
+		for _, c := range []struct {
+			user  string
+			after time.Duration
+			want  bool
+		}{{"ana", 0, false}, {"ana", time.Second, false}, {"bo", time.Second, false}, {"cy", time.Second, true}, {"ana", time.Minute, false}, {"bo", 0, false}} {
+			time.Sleep(c.after)
+			if got := p.Refused(c.user); got != c.want {
+				t.Errorf("%s: got %v", c.user, got)
+			}
+		}
+		var none *Transport
+		if none.Refused("ana") {
+			t.Error("nothing is known of others")
+		}
+	})
+}
