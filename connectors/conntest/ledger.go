@@ -2,6 +2,7 @@ package conntest
 
 import (
 	"errors"
+	"fmt"
 	"testing"
 
 	"example.com/syncd/calendar"
@@ -60,25 +61,42 @@ func (l *Ledger) catchUp(t *testing.T, c connectors.Connector, src calendar.Sour
 // steps pulls at most n pages and reports whether it caught up.
 func (l *Ledger) steps(t *testing.T, c connectors.Connector, src calendar.Source, horizon calendar.Window, n int) bool {
 	t.Helper()
+	done, err := l.pull(t, c, src, horizon, n)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return done
+}
+
+// try is steps with a provider in trouble: an error ends it, as it ends an engine's.
+func (l *Ledger) try(t *testing.T, c connectors.Connector, src calendar.Source, horizon calendar.Window, n int) {
+	t.Helper()
+	if _, err := l.pull(t, c, src, horizon, n); err != nil && errors.Is(err, connectors.ErrCursor) {
+		t.Fatal(err)
+	}
+}
+
+func (l *Ledger) pull(t *testing.T, c connectors.Connector, src calendar.Source, horizon calendar.Window, n int) (done bool, err error) {
+	t.Helper()
 	for range n {
 		p, err := c.Pull(t.Context(), src, l.Cursor, horizon)
 		if errors.Is(err, connectors.ErrCursor) {
 			if l.Cursor == "" {
-				t.Fatalf("the zero cursor is refused: %v", err)
+				return false, fmt.Errorf("the zero cursor is refused: %w", err)
 			}
 			l.Cursor = ""
 			continue
 		}
 		if err != nil {
-			t.Fatal(err)
+			return false, err
 		}
 		if l.crash != nil && l.crash() {
-			return false
+			return false, nil
 		}
 		l.Apply(p)
 		if !p.More {
-			return true
+			return true, nil
 		}
 	}
-	return false
+	return false, nil
 }

@@ -1,6 +1,7 @@
 package google
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -53,6 +54,9 @@ func convert(e *gcal.Event) calendar.Event {
 	// Guests of such an event see the organizer and themselves; its organizer sees all.
 	own := e.Organizer != nil && e.Organizer.Self
 	out.GuestsHidden = e.AttendeesOmitted || e.GuestsCanSeeOtherGuests != nil && !*e.GuestsCanSeeOtherGuests && !own
+	if len(e.Attendees) > 0 {
+		out.Attendees = make([]calendar.Attendee, 0, len(e.Attendees))
+	}
 	for _, a := range e.Attendees {
 		if a == nil {
 			continue
@@ -91,14 +95,12 @@ func when(t *gcal.EventDateTime) calendar.When {
 // conference is how to join, by the structured fields. Unknown solutions have entry points all the same.
 func conference(e *gcal.Event) []calendar.Conference {
 	var out []calendar.Conference
-	seen := map[string]bool{}
 	if e.ConferenceData != nil {
 		addOn := addOnParameters(e.ConferenceData.Parameters)
 		for _, p := range e.ConferenceData.EntryPoints {
 			if p == nil || p.Uri == "" {
 				continue
 			}
-			seen[p.Uri] = true
 			c := calendar.Conference{Kind: p.EntryPointType, URL: strings.TrimSpace(p.Uri)}
 			if c.Kind == "video" {
 				if owner := addOn["creatorUserId"]; strings.Contains(owner, "@") {
@@ -109,7 +111,7 @@ func conference(e *gcal.Event) []calendar.Conference {
 			out = append(out, c)
 		}
 	}
-	if e.HangoutLink != "" && !seen[e.HangoutLink] {
+	if e.HangoutLink != "" && !slices.ContainsFunc(out, func(c calendar.Conference) bool { return c.URL == e.HangoutLink }) {
 		out = append(out, calendar.Conference{Kind: "video", URL: e.HangoutLink})
 	}
 	return out

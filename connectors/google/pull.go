@@ -115,7 +115,7 @@ func (c *connector) list(ctx context.Context, src calendar.Source, at cursor) (c
 		return connectors.Page{}, c.refused(ctx, err, src, at)
 	}
 	at.Role = got.AccessRole
-	p := connectors.Page{First: at.Page == "", Full: true}
+	p := connectors.Page{First: at.Page == "", Full: true, Events: make([]calendar.Event, 0, len(got.Items))}
 	for _, item := range got.Items {
 		// Long cancelled ones have come up in listings that did not ask for them.
 		if item != nil && item.Status != calendar.StatusCancelled {

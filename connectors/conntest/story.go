@@ -1,0 +1,110 @@
+package conntest
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"example.com/syncd/calendar"
+	"example.com/syncd/connectors"
+)
+
+// A Story is a provider that does what providers do: its own kinds of edits, operations on series, changes of
+// who may see what, expiries, faults. Everything in it follows from the seed.
+type Story interface {
+	// Connector makes a new connector, so that it can't remember anything.
+	Connector(t *testing.T) connectors.Connector
+	// Sources are the calendars that are read.
+	Sources() []calendar.Source
+	// Step does one random thing to the tenant.
+	Step(r *rand.Rand)
+	// Trouble makes requests go wrong at random from now on, or ends that.
+	Trouble(r *rand.Rand, on bool)
+	// Pass lets time go by.
+	Pass(d time.Duration)
+	// Now is the tenant's time.
+	Now() time.Time
+	// Truth is what the calendar holds in the window for whoever reads it; readable says whether it may be
+	// read at all. It must not come from what the connector reads.
+	Truth(src calendar.Source, w calendar.Window) (events []calendar.Event, readable bool)
+}
+
+// HorizonAt is the window that a daemon asks for at now, as the engine's: in whole days.
+func HorizonAt(now time.Time) calendar.Window {
+	const day = 24 * time.Hour
+	return calendar.Window{Start: now.Add(-day).Truncate(day), End: now.Add(14 * day).Truncate(day).Add(day)}
+}
+
+// Stories drives random histories: edits, faults, crashes around each commit, two processes on one source, days
+// going by. After each of them what was stored must be the truth, whole event by whole event.
+func Stories(t *testing.T, first, n uint64, newStory func(t *testing.T, seed uint64) Story) {
+	for seed := first; seed < first+n; seed++ {
+		t.Run(fmt.Sprintf("story/%d", seed), func(t *testing.T) { testStory(t, newStory(t, seed), seed) })
+		if t.Failed() {
+			t.Logf("seed %d; to see it alone: -run '%s/story/%d$'", seed, t.Name(), seed)
+			return // one is enough to look at
+		}
+	}
+}
+
+func testStory(t *testing.T, s Story, seed uint64) {
+	r := rand.New(rand.NewPCG(seed, 1))
+	ledgers := map[calendar.SourceID]*Ledger{}
+	ledger := func(src calendar.Source) *Ledger {
+		if ledgers[src.ID] == nil {
+			ledgers[src.ID] = NewLedger()
+		}
+		return ledgers[src.ID]
+	}
+	for range 10 + r.IntN(40) {
+		switch n := r.IntN(20); {
+		case n < 10:
+			s.Step(r)
+		case n < 11:
+			s.Trouble(r, true)
+		case n < 13:
+			s.Trouble(r, false)
+		case n < 14:
+			s.Pass(time.Duration(r.IntN(36)) * time.Hour)
+		default:
+			for _, src := range s.Sources() {
+				l := ledger(src)
+				l.crash = func() bool { return r.IntN(8) == 0 }
+				l.try(t, s.Connector(t), src, HorizonAt(s.Now()), 1+r.IntN(4))
+			}
+		}
+	}
+	s.Trouble(r, false)
+	s.Pass(2 * time.Hour) // whatever was to wait has waited
+	w := HorizonAt(s.Now())
+	for _, src := range s.Sources() {
+		want, readable := s.Truth(src, w)
+		if !readable {
+			continue // what was stored is held
+		}
+		l := ledger(src)
+		l.crash = nil
+		l.catchUp(t, s.Connector(t), src, w)
+		compareEvents(t, src, want, l, w)
+	}
+}
+
+// compareEvents demands that the ledger holds the events and no others, as far as the window goes.
+func compareEvents(t *testing.T, src calendar.Source, want []calendar.Event, l *Ledger, w calendar.Window) {
+	t.Helper()
+	wanted, got := map[calendar.Ref]calendar.Event{}, map[calendar.Ref]calendar.Event{}
+	for _, e := range want {
+		wanted[e.Ref] = e
+	}
+	for ref, e := range l.Copies {
+		if w.Holds(e) {
+			got[ref] = e
+		}
+	}
+	if diff := cmp.Diff(wanted, got); diff != "" {
+		t.Errorf("%s: the copies are not what the calendar holds (-want +got):\n%s", src.ID, diff)
+	}
+}
