@@ -1,12 +1,18 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
+	"slices"
 	"strings"
+	"sync"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"example.com/syncd/calendar"
 	"example.com/syncd/connectors"
@@ -17,6 +23,7 @@ import (
 type checkCommand struct {
 	configFlag
 	Timeout time.Duration `default:"60s" help:"How long to wait for each connection (${default})."`
+	Sample  int           `default:"100" help:"How many calendars of each connection to read, spread over all of them; 0 reads all (${default})." placeholder:"N"`
 }
 
 func (c *checkCommand) Run(ctx context.Context, s streams) error {
@@ -45,51 +52,131 @@ func (c *checkCommand) Run(ctx context.Context, s streams) error {
 	for _, m := range cfg.Policy.Directory.Members {
 		members = append(members, m.Email)
 	}
-	bad := false
+	first := ""
 	for _, conn := range connections {
-		says, ok := c.try(ctx, conn, members, engine.Horizon(now(), time.Duration(cfg.Horizon.Past), time.Duration(cfg.Horizon.Future)))
+		horizon := engine.Horizon(now(), time.Duration(cfg.Horizon.Past), time.Duration(cfg.Horizon.Future))
+		f := c.try(ctx, s, conn, members, horizon)
 		mark := "ok    "
-		if !ok {
-			mark, bad = "FAIL  ", true
+		if f.first != "" {
+			mark, first = "FAIL  ", cmp.Or(first, fmt.Sprintf("connection %s: %s", conn, f.first))
 		}
-		fmt.Fprintf(s.out, "%sconnection %s: %s\n", mark, conn, says)
+		fmt.Fprintf(s.out, "%sconnection %s: %s\n", mark, conn, f.says)
+		for _, line := range f.refusals {
+			fmt.Fprintf(s.out, "warn  connection %s: %s\n", conn, line)
+		}
 		if imp, listed := cfg.Policy.Import[conn.Driver]; !listed || !imp.Enabled {
 			fmt.Fprintf(s.out, "warn  connection %s: the policy does not import it, nothing of it counts (import.%s.enabled)\n", conn, conn.Driver)
 		}
 	}
-	if bad {
+	if first != "" {
+		fmt.Fprintf(s.out, "\nFirst: %s\n", first)
 		return errPartly
 	}
 	return nil
 }
 
-// try asks the connection for its calendars and pulls a page of each, and says in a sentence what came.
-func (c *checkCommand) try(ctx context.Context, conn engine.Connection, members []string, horizon calendar.Window) (says string, ok bool) {
+// finding is what trying a connection came to.
+type finding struct {
+	says     string   // in a sentence
+	refusals []string // calendars that may not be read, by cause
+	first    string   // what to mend first, if the connection does not work
+}
+
+// broken is a connection that does not work, for one reason.
+func broken(err error) finding { return finding{says: plain(err), first: plain(err)} }
+
+// plain is err without the kind that is behind what connectors say.
+func plain(err error) string {
+	says := err.Error()
+	for _, kind := range []error{connectors.ErrAccess, connectors.ErrSource} {
+		says = strings.TrimSuffix(says, ": "+kind.Error())
+	}
+	return says
+}
+
+// try asks the connection for its calendars and pulls a page of some of them.
+func (c *checkCommand) try(ctx context.Context, s streams, conn engine.Connection, members []string, horizon calendar.Window) finding {
 	ctx, cancel := context.WithTimeout(ctx, c.Timeout)
 	defer cancel()
 	sources, err := conn.Connector.Sources(ctx, members)
 	if err != nil {
-		return err.Error(), false
+		return broken(err)
 	}
 	if len(sources) == 0 {
-		return "it has no calendars; are its users named right?", false
+		return finding{says: "it has no calendars; are its users named right?", first: "name the users of the connection " + conn.String()}
 	}
-	var refused []string
-	for _, src := range sources {
-		_, err := conn.Connector.Pull(ctx, src, "", horizon)
-		switch {
-		case errors.Is(err, connectors.ErrAccess), errors.Is(err, connectors.ErrSource):
-			refused = append(refused, fmt.Sprintf("%s (%v)", src.Calendar, err))
-		case err != nil:
-			return fmt.Sprintf("%s: %v", src.Calendar, err), false
+	tried := spread(sources, c.Sample)
+	var mu sync.Mutex
+	refused := map[string][]string{} // by cause
+	done, bad := 0, 0
+	var refusal, failure error
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(parallel)
+	for _, src := range tried {
+		g.Go(func() error {
+			_, err := conn.Connector.Pull(ctx, src, "", horizon)
+			mu.Lock()
+			defer mu.Unlock()
+			done++
+			switch {
+			case errors.Is(err, connectors.ErrAccess), errors.Is(err, connectors.ErrSource):
+				bad++
+				refused[cause(err, src)] = append(refused[cause(err, src)], src.Calendar)
+				refusal = err
+			case err != nil:
+				failure = fmt.Errorf("%s: %w", src.Calendar, err)
+				return failure // the others would fare alike
+			}
+			if done%500 == 0 {
+				fmt.Fprintf(s.err, "%s: %d of %d calendars tried\n", conn, done, len(tried))
+			}
+			return nil
+		})
+	}
+	if g.Wait() != nil {
+		return broken(failure)
+	}
+	f := finding{says: fmt.Sprintf("%d of %d calendars can be read", len(tried)-bad, len(tried))}
+	if len(tried) < len(sources) {
+		f.says += fmt.Sprintf(" (a sample of %d; --sample 0 tries all)", len(sources))
+	}
+	if bad == len(tried) {
+		f.says, f.first = "no calendar may be read: "+plain(refusal), plain(refusal)
+		if len(refused) == 1 {
+			return f
 		}
 	}
-	if len(refused) == len(sources) {
-		return "no calendar may be read: " + strings.Join(refused, "; "), false
+	for _, why := range slices.SortedFunc(maps.Keys(refused), func(a, b string) int {
+		return cmp.Or(-cmp.Compare(len(refused[a]), len(refused[b])), cmp.Compare(a, b))
+	}) {
+		f.refusals = append(f.refusals, fmt.Sprintf("%s: %s", some(refused[why]), why))
 	}
-	says = fmt.Sprintf("%d of %d calendars can be read", len(sources)-len(refused), len(sources))
-	if len(refused) > 0 {
-		says += "; not " + strings.Join(refused, "; ")
+	return f
+}
+
+// cause is err without the calendar that it is about, so that alike refusals are told once.
+func cause(err error, src calendar.Source) string {
+	return strings.NewReplacer(src.Calendar, "…", src.Reader(), "…").Replace(plain(err))
+}
+
+// some names the first few.
+func some(calendars []string) string {
+	slices.Sort(calendars)
+	const few = 5
+	if len(calendars) <= few {
+		return strings.Join(calendars, ", ")
 	}
-	return says, true
+	return fmt.Sprintf("%s and %d more", strings.Join(calendars[:few], ", "), len(calendars)-few)
+}
+
+// spread takes n of the sources, evenly; all of them if n is 0.
+func spread(sources []calendar.Source, n int) []calendar.Source {
+	if n <= 0 || n >= len(sources) {
+		return sources
+	}
+	taken := make([]calendar.Source, 0, n)
+	for i := range n {
+		taken = append(taken, sources[i*len(sources)/n])
+	}
+	return taken
 }
