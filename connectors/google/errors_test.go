@@ -54,7 +54,7 @@ func TestErrors(t *testing.T) {
 		{Name: "busy, for long", Says: conntest.Answer{Status: 503, Body: "<html>", RetryAfter: "600"}, After: 10 * time.Minute, Has: "503"},
 		{Name: "broken", Says: conntest.Answer{Status: 500, Body: "{}"}, Has: "500"},
 		{Name: "no JSON", Says: conntest.Answer{Status: 200, Body: "<html>"}, Has: "google"},
-		{Name: "a listing without a token at its end", Says: conntest.Answer{Status: 200, Body: `{"items":[]}`}, Has: "without a sync token"},
+		{Name: "JSON that is no list", Says: conntest.Answer{Status: 200, Body: `{"items":[]}`}, Has: "no list of events"},
 	}, func(t *testing.T, rt http.RoundTripper) connectors.Connector {
 		return open(t, Config{Domain: "acme.com", Users: []string{ana}}, rt, nil)
 	})

@@ -267,3 +267,17 @@ func TestGhosts(t *testing.T) {
 		t.Errorf("got %+v, %v", p.Events, err)
 	}
 }
+
+// TestNoToken: a listing that ends without a token is one all the same, and the next look lists again.
+func TestNoToken(t *testing.T) {
+	says := conntest.Answer{Status: 200, Body: `{"kind":"calendar#events","items":[{"id":"a","status":"confirmed"}]}`}
+	c := open(t, Config{Domain: "acme.com", Users: []string{ana}}, says, nil)
+	cur := connectors.Cursor("")
+	for range 2 {
+		p, err := c.Pull(t.Context(), anaSource, cur, conntest.Horizon)
+		if err != nil || len(p.Events) != 1 || !p.First || !p.Last || p.More {
+			t.Fatalf("got %+v, %v", p, err)
+		}
+		cur = p.Next
+	}
+}

@@ -37,7 +37,7 @@ func (c cursor) encode() (connectors.Cursor, error) {
 
 func decode(cur connectors.Cursor) (cursor, error) {
 	var c cursor
-	if err := json.Unmarshal([]byte(cur), &c); err != nil || c.Version != version || c.Page == "" && c.Sync == "" {
+	if err := json.Unmarshal([]byte(cur), &c); err != nil || c.Version != version || c.From.IsZero() {
 		return c, fmt.Errorf("google: a cursor of another version: %w", connectors.ErrCursor)
 	}
 	return c, nil
@@ -99,7 +99,7 @@ func (c *connector) ask(ctx context.Context, src calendar.Source, at cursor) (co
 }
 
 // listFields are what convert looks at, and what paging needs. Names that the API does not know would be refused.
-const listFields = "nextPageToken,nextSyncToken,accessRole,items(id,iCalUID,recurringEventId,originalStartTime,status,eventType,visibility," +
+const listFields = "kind,nextPageToken,nextSyncToken,accessRole,items(id,iCalUID,recurringEventId,originalStartTime,status,eventType,visibility," +
 	"summary,description,location,start,end,organizer,creator,attendees,attendeesOmitted,guestsCanSeeOtherGuests," +
 	"hangoutLink,conferenceData(entryPoints(entryPointType,uri),parameters),updated,sequence)"
 
@@ -132,8 +132,13 @@ func (c *connector) list(ctx context.Context, src calendar.Source, at cursor) (c
 		p.More = at.Page != ""
 		at.Page, at.Sync = "", got.NextSyncToken
 		p.Last, p.Listed = true, calendar.Window{Start: at.From, End: at.To}
+	case got.Kind != "calendar#events":
+		// Whatever this is, nobody may conclude from it that there are no events.
+		return connectors.Page{}, fmt.Errorf("google: the answer about %s is no list of events", src.Calendar)
 	default:
-		return connectors.Page{}, fmt.Errorf("google: the listing of %s ended without a sync token", src.Calendar)
+		// A listing has been seen to end without a token (google-api-ruby-client#312). It holds all the same,
+		// and the next look is a listing again.
+		at.Page, p.Last, p.Listed = "", true, calendar.Window{Start: at.From, End: at.To}
 	}
 	p.Next, err = at.encode()
 	return p, err
