@@ -436,3 +436,18 @@ func TestAnswers(t *testing.T) {
 		}
 	}
 }
+
+// TestCallNumber: who joins by a personal link and who dials the number are in one call.
+func TestCallNumber(t *testing.T) {
+	s := newScene()
+	s.first().Location = ""
+	s.first().Conference = []calendar.Conference{{Kind: "video", URL: "https://acme.zoom.us/my/ana", MeetingID: "5551234567"}}
+	d := s.decide()
+	if !slices.Equal(d.CallKeys, []string{"5551234567"}) {
+		t.Errorf("a personal link with a number beside it: %q", d.CallKeys)
+	}
+	s.first().Conference[0].URL = "https://acme.zoom.us/j/5551234567"
+	if d := s.decide(); len(d.CallKeys) != 0 || d.MeetingID != "5551234567" {
+		t.Errorf("the number in the link itself: %q, %q", d.MeetingID, d.CallKeys)
+	}
+}
