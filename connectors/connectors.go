@@ -31,8 +31,9 @@ type Connector interface {
 	// a page or an error, never both. src is as Sources listed it last; a cursor from when it was read as
 	// another user is refused or begins a full listing.
 	//
-	// horizon is the stretch of time that matters now. When it has moved so far that cur does not
-	// cover it any more, Pull starts a full listing by itself.
+	// horizon is the stretch of time that matters now. It moves once a day, for each source at another hour.
+	// When it is another one than cur was made for, Pull starts a full listing by itself: what comes into the
+	// horizon as time passes is no change that a provider tells of.
 	Pull(ctx context.Context, src calendar.Source, cur Cursor, horizon calendar.Window) (Page, error)
 }
 

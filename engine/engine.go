@@ -32,6 +32,8 @@ type Config struct {
 	Resolver linkparse.Resolver
 	// Past and Future are how far from now an event matters.
 	Past, Future time.Duration
+	// Spread makes each calendar's horizon move on at an hour of its own. Recordings want all at midnight.
+	Spread bool
 	// Poll is how long a calendar rests between two pulls, Parallel how many are pulled at a time.
 	Poll     time.Duration
 	Parallel int

@@ -326,3 +326,31 @@ func TestNoBodies(t *testing.T) {
 		}
 	}
 }
+
+// TestHorizon: it moves once a day, holds what it is to hold at any time of the day, and not every calendar's
+// moves at the same hour.
+func TestHorizon(t *testing.T) {
+	turns := map[calendar.Window]bool{}
+	for _, turn := range []time.Duration{0, 7*time.Hour + 13*time.Minute, 23*time.Hour + 59*time.Minute} {
+		moved := 0
+		var last calendar.Window
+		for m := range 3 * 24 * 60 {
+			now := began.Add(time.Duration(m) * time.Minute)
+			w := engine.Horizon(now, 24*time.Hour, 10*24*time.Hour, turn)
+			if w.Start.After(now.Add(-24*time.Hour)) || w.End.Before(now.Add(10*24*time.Hour)) || w.End.Sub(w.Start) > 12*24*time.Hour {
+				t.Fatalf("at %s: %v", now, w)
+			}
+			if m > 0 && w != last {
+				moved++
+			}
+			last = w
+		}
+		if moved != 3 {
+			t.Errorf("turn %s: moved %d times in three days", turn, moved)
+		}
+		turns[last] = true
+	}
+	if len(turns) != 3 {
+		t.Errorf("three turns make %d horizons", len(turns))
+	}
+}

@@ -297,7 +297,7 @@ func (d *daemon) truth() map[calendar.Key]string {
 	var copies []calendar.Copy
 	for _, l := range d.tn.calendars {
 		for _, e := range l.events {
-			if engine.Horizon(d.now, 24*time.Hour, 10*24*time.Hour).Holds(e) {
+			if engine.Horizon(d.now, 24*time.Hour, 10*24*time.Hour, 0).Holds(e) {
 				copies = append(copies, calendar.Copy{Source: l.source, Event: e})
 			}
 		}

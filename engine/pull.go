@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/fnv"
 	"math/rand/v2"
 	"time"
 
@@ -64,7 +65,7 @@ func (e *Engine) catchUp(ctx context.Context, c connectors.Connector, s SourceSt
 		cur = "" // its copies were read in another way: list anew
 	}
 	restarted := false
-	horizon := Horizon(e.Now(), e.Past, e.Future)
+	horizon := e.horizon(s.ID)
 	for range maxPages {
 		if cur == "" {
 			reading = e.fingerprint
@@ -124,11 +125,24 @@ func pullPage(ctx context.Context, c connectors.Connector, src calendar.Source, 
 	return c.Pull(ctx, src, cur, horizon)
 }
 
-// Horizon is the window that matters at now, in whole days so that a day's requests are alike.
-func Horizon(now time.Time, past, future time.Duration) calendar.Window {
-	const day = 24 * time.Hour
-	now = now.UTC()
-	return calendar.Window{Start: now.Add(-past).Truncate(day), End: now.Add(future).Truncate(day).Add(day)}
+const day = 24 * time.Hour
+
+// Horizon is the window that matters at now. It moves once a day, turn behind midnight UTC, so that a day's
+// requests are alike.
+func Horizon(now time.Time, past, future, turn time.Duration) calendar.Window {
+	began := func(t time.Time) time.Time { return t.UTC().Add(-turn).Truncate(day).Add(turn) }
+	return calendar.Window{Start: began(now.Add(-past)), End: began(now.Add(future)).Add(day)}
+}
+
+// horizon is the source's own. If all moved at midnight, all calendars would be listed at once.
+func (e *Engine) horizon(src calendar.SourceID) calendar.Window {
+	turn := time.Duration(0)
+	if e.Spread {
+		h := fnv.New32a()
+		h.Write([]byte(src))
+		turn = time.Duration(h.Sum32()%(24*60)) * time.Minute
+	}
+	return Horizon(e.Now(), e.Past, e.Future, turn)
 }
 
 // report turns the outcome of a pull into when to pull again. Each kind of error has one reaction.

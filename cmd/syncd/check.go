@@ -54,7 +54,7 @@ func (c *checkCommand) Run(ctx context.Context, s streams) error {
 	}
 	first := ""
 	for _, conn := range connections {
-		horizon := engine.Horizon(now(), time.Duration(cfg.Horizon.Past), time.Duration(cfg.Horizon.Future))
+		horizon := engine.Horizon(now(), time.Duration(cfg.Horizon.Past), time.Duration(cfg.Horizon.Future), 0)
 		f := c.try(ctx, s, conn, members, horizon)
 		mark := "ok    "
 		if f.first != "" {

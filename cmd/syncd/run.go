@@ -80,6 +80,7 @@ func (c *runCommand) Run(ctx context.Context, s streams) error {
 	e, err := engine.New(engine.Config{
 		Store: st, Connections: connections, Rules: rules, Sinks: sinks, Resolver: follow,
 		Past: time.Duration(cfg.Horizon.Past), Future: time.Duration(cfg.Horizon.Future), Poll: time.Duration(cfg.Poll),
+		Spread:   cfg.Clock.IsZero(),
 		Parallel: parallel, Now: now, Log: log,
 	})
 	if err == nil {

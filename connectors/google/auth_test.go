@@ -141,21 +141,6 @@ func TestRosterDirectory(t *testing.T) {
 	}
 }
 
-func TestSameDay(t *testing.T) {
-	tn := tenant()
-	c := open(t, company, tn, tn.KeyFile())
-	p, err := c.Pull(t.Context(), anaSource, "", conntest.Horizon)
-	if err != nil {
-		t.Fatal(err)
-	}
-	h := conntest.Horizon
-	h.Start, h.End = h.Start.Add(time.Minute), h.End.Add(time.Minute)
-	p, err = c.Pull(t.Context(), anaSource, p.Next, h)
-	if err != nil || p.Full {
-		t.Errorf("a minute later: full %v, %v", p.Full, err)
-	}
-}
-
 // TestKeyless: a service account without a key, for which Google signs.
 func TestKeyless(t *testing.T) {
 	tn := tenant()

@@ -34,7 +34,7 @@ func refusal(code int, reason string) string {
 
 // TestErrors: what Google answers, and what the engine must hear.
 func TestErrors(t *testing.T) {
-	days := wholeDays(conntest.Horizon)
+	days := conntest.Horizon
 	old, err := cursor{From: days.Start, To: days.End, Sync: "s"}.encode()
 	if err != nil {
 		t.Fatal(err)

@@ -55,7 +55,6 @@ func (c *connector) Pull(ctx context.Context, src calendar.Source, cur connector
 			return connectors.Page{}, err
 		}
 	}
-	horizon = wholeDays(horizon)
 	// What comes into the horizon is no change, and another reader sees other things.
 	if !at.From.Equal(horizon.Start) || !at.To.Equal(horizon.End) || at.As != src.User {
 		at = cursor{From: horizon.Start.UTC(), To: horizon.End.UTC(), As: src.User}
@@ -64,16 +63,6 @@ func (c *connector) Pull(ctx context.Context, src calendar.Source, cur connector
 		return c.ask(ctx, src, at)
 	}
 	return c.list(ctx, src, at)
-}
-
-// wholeDays widens w to whole days, so that a day's requests are alike and the cursor holds for them.
-func wholeDays(w calendar.Window) calendar.Window {
-	const day = 24 * time.Hour
-	start, end := w.Start.UTC().Truncate(day), w.End.UTC().Truncate(day)
-	if end.Before(w.End) {
-		end = end.Add(day)
-	}
-	return calendar.Window{Start: start, End: end}
 }
 
 // ask is the cheap request: has anything changed since the listing?
