@@ -102,7 +102,10 @@ func (c *connector) explain(ctx context.Context, err error, doing, scope string)
 		return &connectors.ThrottledError{After: after, Err: says}
 	case api.Code == http.StatusUnauthorized, api.Code == http.StatusForbidden:
 		remedy := cmp.Or(directoryRemedies[reason], remedies[reason], askAdmin)
-		if !isDirectory(scope) {
+		switch {
+		case c.cfg.perUser():
+			remedy = c.consentRemedy(reason)
+		case !isDirectory(scope):
 			remedy = cmp.Or(remedies[reason], askAdmin)
 		}
 		return fmt.Errorf("%w; %s: %w", says, strings.ReplaceAll(remedy, "SCOPE", scope), connectors.ErrAccess)

@@ -1,5 +1,5 @@
 // Package google reads the calendars of a Google Workspace domain, through a service account with
-// domain-wide delegation.
+// domain-wide delegation, or those of users who consent one by one.
 //
 // Google's sync token is used as a change detector: an idle look is one request with an empty answer.
 // When it tells of any change, the horizon is listed anew. The token's own changes are not applied:
@@ -38,7 +38,7 @@ var Driver = connectors.Driver{
 
 // Config is a connection's part of the configuration.
 type Config struct {
-	Domain string `yaml:"domain" jsonschema:"required,minLength=1,pattern=^[^@]*$"` // "acme.com"
+	Domain string `yaml:"domain" jsonschema:"pattern=^[^@]*$"` // "acme.com"
 	// ServiceAccountFile is the JSON key of a service account that the domain lets act for its users.
 	ServiceAccountFile string `yaml:"service_account_file"`
 	// ServiceAccount is its address, for a service account without a key: Google signs for it, asked with
@@ -47,6 +47,9 @@ type Config struct {
 	// CredentialsFile is what Google's libraries call application default credentials, as JSON: a workload
 	// identity federation's configuration, for one. They need the role Service Account Token Creator.
 	CredentialsFile string `yaml:"credentials_file"`
+	// OAuthClientFile is the JSON of an OAuth client, for a desktop app or a web application. With it, the users
+	// who consent are read, one by one (syncd connect), and no other setting is needed.
+	OAuthClientFile string `yaml:"oauth_client_file"`
 	// Admin is the user as whom the roster is read; needs the right to read users.
 	Admin string `yaml:"admin"`
 	// Group is the address of a group: of the roster, its members alone, those of groups in it among them.
@@ -58,6 +61,9 @@ type Config struct {
 
 // Validate names every setting that is missing or wrong.
 func (c *Config) Validate() error {
+	if c.perUser() {
+		return c.validatePerUser()
+	}
 	var errs []error
 	if c.Domain == "" || strings.Contains(c.Domain, "@") {
 		errs = append(errs, errors.New(`domain is missing: name the Workspace domain, as "acme.com"`))
@@ -91,8 +97,12 @@ func (c *Config) Validate() error {
 
 // Open makes the connector. The key is read when it is needed first.
 func (c *Config) Open(env connectors.Env) (connectors.Connector, error) {
-	if c.ServiceAccountFile == "" && c.ServiceAccount == "" && !env.Replayed {
-		return nil, errors.New("service_account_file is missing: name the JSON key of a service account with domain-wide delegation, or give service_account and credentials_file")
+	switch {
+	case env.Replayed:
+	case c.perUser() && env.Secrets == nil:
+		return nil, errors.New("oauth_client_file needs a key to seal what users grant: make one by syncd keys new FILE, and name it in keyset_file")
+	case !c.perUser() && c.ServiceAccountFile == "" && c.ServiceAccount == "":
+		return nil, errors.New("service_account_file is missing: name the JSON key of a service account with domain-wide delegation, or give service_account and credentials_file, or oauth_client_file")
 	}
 	p := retry.Default
 	p.Throttled = func(resp *http.Response, body []byte) bool {
@@ -108,15 +118,25 @@ type connector struct {
 	env         connectors.Env
 	transport   http.RoundTripper // retries lie below the credentials, so that they happen once
 	credentials credentials
+	consenter   consenter
 }
 
-var _ connectors.Connector = (*connector)(nil)
+var (
+	_ connectors.Connector = (*connector)(nil)
+	_ connectors.Consenter = (*connector)(nil)
+)
 
-// Sources are the primary calendars of the configured users, or of everybody active in the domain; of
-// the given users, those among them.
+// Sources are the primary calendars of the configured users, of those who consented, or of everybody active
+// in the domain; of the given users, those among them.
 func (c *connector) Sources(ctx context.Context, users []string) ([]calendar.Source, error) {
 	covered := c.cfg.Users
-	if len(covered) == 0 {
+	switch {
+	case c.cfg.perUser():
+		var err error
+		if covered, err = c.Granted(ctx); err != nil {
+			return nil, fmt.Errorf("google: %w", err)
+		}
+	case len(covered) == 0:
 		var err error
 		if covered, err = c.roster(ctx); err != nil {
 			return nil, err
