@@ -41,14 +41,19 @@ var clientRemedies = map[string]string{
 	"org_internal":          "the client is for the users of its own organization alone",
 }
 
-// consenter is what a connection needs that reads the calendars of users who let it, one by one.
-type consenter struct {
+// consenter is a connector whose users consent one by one.
+type consenter struct{ *connector }
+
+var _ connectors.Consenter = consenter{}
+
+// locks are one for each user.
+type locks struct {
 	mu    sync.Mutex
 	users map[string]*sync.Mutex // at most one new token at a time for each
 }
 
 // lock waits until nobody else gets a token for the user.
-func (c *consenter) lock(user string) (unlock func()) {
+func (c *locks) lock(user string) (unlock func()) {
 	c.mu.Lock()
 	if c.users == nil {
 		c.users = map[string]*sync.Mutex{}
@@ -94,9 +99,6 @@ func (c *connector) name() string { return Driver.Name + ":" + c.env.Account }
 
 // client reads the OAuth client. Errors say nothing of what is in the file.
 func (c *connector) client() (*oauth2.Config, error) {
-	if !c.cfg.perUser() {
-		return nil, fmt.Errorf("%s reads calendars through a service account, which needs nobody's consent; with oauth_client_file it reads those of users who consent: %w", c.name(), connectors.ErrAccess)
-	}
 	b, err := c.env.ReadFile(c.cfg.OAuthClientFile)
 	if err != nil {
 		return nil, fmt.Errorf("oauth_client_file can't be read; name the JSON of an OAuth client: %w: %w", err, connectors.ErrAccess)
@@ -112,7 +114,7 @@ func (c *connector) client() (*oauth2.Config, error) {
 
 // ConsentURL is where the user's browser goes to be asked. Google gives a refresh token only with
 // access_type=offline, and to somebody who has consented before only with prompt=consent.
-func (c *connector) ConsentURL(consent connectors.Consent) (string, error) {
+func (c consenter) ConsentURL(consent connectors.Consent) (string, error) {
 	cfg, err := c.client()
 	if err != nil {
 		return "", err
@@ -128,7 +130,7 @@ func (c *connector) ConsentURL(consent connectors.Consent) (string, error) {
 }
 
 // Grant redeems the code, and keeps the refresh token under the user's address.
-func (c *connector) Grant(ctx context.Context, consent connectors.Consent, code string) (string, error) {
+func (c consenter) Grant(ctx context.Context, consent connectors.Consent, code string) (string, error) {
 	cfg, err := c.client()
 	if err != nil {
 		return "", err
@@ -209,7 +211,9 @@ func (c *connector) userOf(t *oauth2.Token, clientID string) (string, error) {
 }
 
 // Granted are those who have consented.
-func (c *connector) Granted(ctx context.Context) ([]string, error) {
+func (c consenter) Granted(ctx context.Context) ([]string, error) { return c.granted(ctx) }
+
+func (c *connector) granted(ctx context.Context) ([]string, error) {
 	if c.env.Secrets == nil {
 		return nil, nil
 	}
@@ -217,13 +221,13 @@ func (c *connector) Granted(ctx context.Context) ([]string, error) {
 }
 
 // Revoke ends the user's grant at Google, and forgets it.
-func (c *connector) Revoke(ctx context.Context, user string) error {
+func (c consenter) Revoke(ctx context.Context, user string) error {
 	cfg, err := c.client()
 	if err != nil {
 		return err
 	}
 	user = strings.ToLower(user)
-	defer c.consenter.lock(user)()
+	defer c.refreshing.lock(user)()
 	g, err := c.kept(ctx, user)
 	if err != nil {
 		return fmt.Errorf("google: %w", err)
@@ -302,7 +306,7 @@ func (c *connector) tokenContext(ctx context.Context) context.Context {
 // consented is a token of a user who has consented: the one in memory while it lasts, and while it is of the
 // grant that is kept, which another process may have replaced or dropped.
 func (s *tokenSource) consented() (*oauth2.Token, error) {
-	defer s.c.consenter.lock(s.user)()
+	defer s.c.refreshing.lock(s.user)()
 	g, err := s.c.kept(s.ctx, s.user)
 	if err != nil {
 		return nil, err

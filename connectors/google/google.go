@@ -108,9 +108,13 @@ func (c *Config) Open(env connectors.Env) (connectors.Connector, error) {
 	p.Throttled = func(resp *http.Response, body []byte) bool {
 		return resp.StatusCode == http.StatusForbidden && tooMany[reasonOf(body)]
 	}
-	return &connector{
+	conn := &connector{
 		cfg: *c, env: env, transport: retry.Transport(env.HTTP, p), credentials: credentials{tokens: map[string]*oauth2.Token{}},
-	}, nil
+	}
+	if c.perUser() {
+		return consenter{conn}, nil
+	}
+	return conn, nil
 }
 
 type connector struct {
@@ -118,13 +122,10 @@ type connector struct {
 	env         connectors.Env
 	transport   http.RoundTripper // retries lie below the credentials, so that they happen once
 	credentials credentials
-	consenter   consenter
+	refreshing  locks // at most one new token at a time for each user who consented
 }
 
-var (
-	_ connectors.Connector = (*connector)(nil)
-	_ connectors.Consenter = (*connector)(nil)
-)
+var _ connectors.Connector = (*connector)(nil)
 
 // Sources are the primary calendars of the configured users, of those who consented, or of everybody active
 // in the domain; of the given users, those among them.
@@ -133,7 +134,7 @@ func (c *connector) Sources(ctx context.Context, users []string) ([]calendar.Sou
 	switch {
 	case c.cfg.perUser():
 		var err error
-		if covered, err = c.Granted(ctx); err != nil {
+		if covered, err = c.granted(ctx); err != nil {
 			return nil, fmt.Errorf("google: %w", err)
 		}
 	case len(covered) == 0:
