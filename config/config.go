@@ -28,10 +28,11 @@ type Config struct {
 	Path string `yaml:"-"` // the file, as it was named
 	Dir  string `yaml:"-"` // its directory
 
-	Store      string              `yaml:"store"`   // an SQLite file (syncd.db)
-	PolicyPath string              `yaml:"policy"`  // the file of the company's rules (policy.yaml)
-	Policy     *eligibility.Policy `yaml:"-"`       // what that file says
-	Signals    string              `yaml:"signals"` // JSON Lines of what people said of meetings; "": none
+	Store      string              `yaml:"store"`       // an SQLite file (syncd.db)
+	PolicyPath string              `yaml:"policy"`      // the file of the company's rules (policy.yaml)
+	Policy     *eligibility.Policy `yaml:"-"`           // what that file says
+	Signals    string              `yaml:"signals"`     // JSON Lines of what people said of meetings; "": none
+	KeysetFile string              `yaml:"keyset_file"` // the keys that seal what users grant to connections; "": none
 	Horizon    Horizon             `yaml:"horizon"`
 	Poll       Duration            `yaml:"poll"`  // how long a quiet calendar rests, 1s to 1d (1m)
 	Clock      time.Time           `yaml:"clock"` // when the daemon's clock starts, for recorded tenants; zero: the real time
@@ -102,7 +103,7 @@ func Load(path string, drivers []connectors.Driver) (*Config, error) {
 	for i := range c.Connections {
 		c.Connections[i].Tape = c.Resolve(c.Connections[i].Tape)
 	}
-	for _, name := range []*string{&c.Store, &c.PolicyPath, &c.Signals, &c.Deliver.File, &c.Serve.TokenFile} {
+	for _, name := range []*string{&c.Store, &c.PolicyPath, &c.Signals, &c.KeysetFile, &c.Deliver.File, &c.Serve.TokenFile} {
 		*name = c.Resolve(*name)
 	}
 	policyErr := c.loadPolicy(dec, names(drivers))

@@ -90,6 +90,7 @@ connections:
     outlook: *settings
   - demo: {file: events.jsonl}
     name: trial_1@here-there
+keyset_file: keys.json
 `})
 	c, err := Load("etc/syncd.yaml", testDrivers)
 	if err != nil {
@@ -112,7 +113,7 @@ connections:
 	c.Policy, c.Clock = nil, time.Time{}
 	google := &settings{Domain: "acme.com", Users: []string{"ana@acme.com"}, Cloud: "global"}
 	want := &Config{
-		Path: "etc/syncd.yaml", Dir: "etc", Store: "var/syncd.db", PolicyPath: "etc/rules.yaml", Signals: "etc/signals.jsonl",
+		Path: "etc/syncd.yaml", Dir: "etc", Store: "var/syncd.db", PolicyPath: "etc/rules.yaml", Signals: "etc/signals.jsonl", KeysetFile: "etc/keys.json",
 		Horizon: Horizon{Past: Duration(36 * time.Hour), Future: Duration(14 * 24 * time.Hour)}, Poll: Duration(5 * time.Second),
 		Deliver: Deliver{File: "/tmp/schedules.jsonl"}, Serve: Serve{Listen: "off", TokenFile: "etc/token"},
 		Connections: []Connection{
@@ -186,7 +187,7 @@ func TestLoadErrors(t *testing.T) {
 		{"clock", conn + "clock: noon\n", `syncd.yaml:2: clock must be a time such as 2026-11-23T08:00:00Z, not "noon"`},
 		{"no policy", conn + "policy: nowhere.yaml\n", "syncd.yaml:2: policy: nowhere.yaml: no such file (write one, or start from configs/policy.yaml)"},
 		{"an import without a driver", conn + "policy: imports.yaml\n", `imports.yaml:3: import.gogle: unknown driver (did you mean "google"? ` + drivers + ")"},
-		{"computed fields are no keys", conn + "path: x\n", `syncd.yaml:2: unknown key "path" (known here: store, policy, signals, horizon, poll, clock, resolve_links, deliver, serve, connections)`},
+		{"computed fields are no keys", conn + "path: x\n", `syncd.yaml:2: unknown key "path" (known here: store, policy, signals, keyset_file, horizon, poll, clock, resolve_links, deliver, serve, connections)`},
 		{"all at once, the policy's after", "stor: x.db\npolicy: bad.yaml\npoll: often\nconnections:\n  - name: acme\n    gogle: {domain: acme.com}\n",
 			"syncd.yaml:1: unknown key \"stor\" (did you mean \"store\"?)\n" +
 				"syncd.yaml:3: poll must be a duration such as 90s, 30m, 12h or 28d, not \"often\"\n" +

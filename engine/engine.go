@@ -89,6 +89,7 @@ type Engine struct {
 	passedAt  time.Time
 	next      *Rules // for the next pass; nil: the same
 	rulesErr  string
+	granted   map[string]map[string]bool // by connection: users to look at anew
 }
 
 // New makes an engine. It does nothing by itself.
@@ -96,6 +97,7 @@ func New(c Config) (*Engine, error) {
 	e := &Engine{
 		Config: c, wake: make(chan struct{}, 1), connections: map[string]Connection{},
 		pulled: map[calendar.SourceID]bool{}, rosterAt: map[string]time.Time{}, rosterErr: map[string]string{},
+		granted: map[string]map[string]bool{},
 	}
 	for _, conn := range c.Connections {
 		e.connections[conn.String()] = conn
@@ -192,6 +194,9 @@ func (e *Engine) Pass(ctx context.Context) error {
 		if err := e.list(ctx, c, now); err != nil {
 			return err
 		}
+	}
+	if err := e.lookAnew(ctx); err != nil {
+		return err
 	}
 	if err := e.pullDue(ctx, now); err != nil {
 		return err

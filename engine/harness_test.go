@@ -201,6 +201,8 @@ type daemon struct {
 	logs   bytes.Buffer
 	gone   bool // the connection is not configured any more
 	follow linkparse.Resolver
+	// connector, when set, reads in place of the tenant itself.
+	connector connectors.Connector
 }
 
 func newDaemon(t *testing.T, users ...string) *daemon {
@@ -260,6 +262,9 @@ func (d *daemon) session(f func(*engine.Engine, *store.Store) error) error {
 		s = crashing{st, d.crash}
 	}
 	connections := []engine.Connection{{Driver: "google", Account: "acme.com", Connector: d.tn}}
+	if d.connector != nil {
+		connections[0].Connector = d.connector
+	}
 	if d.gone {
 		connections[0].Account = "other.example"
 	}

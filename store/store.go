@@ -42,6 +42,9 @@ var (
 	_ engine.Reader = (*Reader)(nil)
 )
 
+// errLocked says that a daemon has the file.
+var errLocked = errors.New("another syncd is working on it")
+
 // Open opens the file, makes it and its folder if there is none, and brings its tables up to date.
 // The write-ahead log is synced at each commit: what was stored survives a power loss. A second daemon
 // on the same file is refused.
@@ -53,7 +56,7 @@ func Open(ctx context.Context, file string) (*Store, error) {
 	if ok, err := lock.TryLock(); err != nil {
 		return nil, fmt.Errorf("store %s: lock it: %w", file, err)
 	} else if !ok {
-		return nil, fmt.Errorf("store %s: another syncd is working on it; stop that one, or give this one a store of its own", file)
+		return nil, fmt.Errorf("store %s: %w; stop that one, or give this one a store of its own", file, errLocked)
 	}
 	s := &Store{lock: lock}
 	if err := s.open(ctx, file); err != nil {
@@ -71,17 +74,25 @@ func (s *Store) open(ctx context.Context, file string) error {
 	if err := f.Close(); err != nil {
 		return err
 	}
-	if s.sql, err = sql.Open("sqlite", dsn(file, "_txlock=immediate")); err != nil {
-		return err
-	}
-	s.sql.SetMaxOpenConns(1) // one writer: no busy database
-	if s.read, err = sql.Open("sqlite", dsn(file, "mode=ro")); err != nil {
+	if s.sql, s.read, err = connect(file); err != nil {
 		return err
 	}
 	if err := sound(ctx, s.sql); err != nil {
 		return err
 	}
 	return migrate(ctx, s.sql)
+}
+
+// connect has a connection for writing, of which there is one, and those for reading.
+func connect(file string) (write, read *sql.DB, err error) {
+	if write, err = sql.Open("sqlite", dsn(file, "_txlock=immediate")); err != nil {
+		return nil, nil, err
+	}
+	write.SetMaxOpenConns(1) // within a process, no busy database
+	if read, err = sql.Open("sqlite", dsn(file, "mode=ro")); err != nil {
+		return nil, nil, errors.Join(err, write.Close())
+	}
+	return write, read, nil
 }
 
 // OpenReader opens a file that exists, to read it alone.

@@ -15,8 +15,10 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"example.com/syncd/calendar"
+	"example.com/syncd/config"
 	"example.com/syncd/connectors"
 	"example.com/syncd/engine"
+	"example.com/syncd/store"
 )
 
 // checkCommand tries the set-up and names what to mend.
@@ -39,8 +41,17 @@ func (c *checkCommand) Run(ctx context.Context, s streams) error {
 	if cfg.Signals != "" {
 		fmt.Fprintf(s.out, "ok    signals %s: %d\n", cfg.Signals, len(rules.Signals))
 	}
+	vault, err := openVault(ctx, cfg, false)
+	if err != nil {
+		return usageError{err}
+	}
+	return closeVault(vault, c.tryAll(ctx, s, cfg, vault))
+}
+
+// tryAll opens the connections and tries one after the other.
+func (c *checkCommand) tryAll(ctx context.Context, s streams, cfg *config.Config, vault *store.Vault) error {
 	now := clock(cfg)
-	connections, err := connect(cfg, slog.New(slog.DiscardHandler), now)
+	connections, err := openAll(cfg, vault, slog.New(slog.DiscardHandler), now)
 	if err != nil {
 		return usageError{err}
 	}
@@ -101,6 +112,9 @@ func (c *checkCommand) try(ctx context.Context, s streams, conn engine.Connectio
 	sources, err := conn.Connector.Sources(ctx, members)
 	if err != nil {
 		return broken(err)
+	}
+	if _, ok := conn.Connector.(connectors.Consenter); ok && len(sources) == 0 {
+		return broken(fmt.Errorf("nobody has consented yet: syncd connect %s", conn))
 	}
 	if len(sources) == 0 {
 		return finding{says: "it has no calendars; are its users named right?", first: "name the users of the connection " + conn.String()}

@@ -20,7 +20,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"syncd": main})
+	testscript.Main(m, map[string]func(){"syncd": main, "xdg-open": browser, "open": browser})
 }
 
 // TestScript runs the program as users do. Each script is a file in testdata/script.
@@ -34,6 +34,12 @@ func TestScript(t *testing.T) {
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("TZ", "UTC")
 			e.Setenv("CONFIGS", filepath.Join(e.WorkDir, "configs"))
+			p := newProvider()
+			e.Defer(p.Close)
+			e.Setenv("DISPLAY", ":0") // there is a screen, and browser sits at it
+			if err := os.WriteFile(filepath.Join(e.WorkDir, "client.json"), p.client(), 0o600); err != nil {
+				return err
+			}
 			// The demo writes beside its configuration: into the test's own copy.
 			return os.CopyFS(filepath.Join(e.WorkDir, "configs"), os.DirFS(filepath.Join(root, "configs")))
 		},
@@ -113,7 +119,8 @@ func TestDrivers(t *testing.T) {
 // buffer is a stream that a test may read while the program writes.
 type buffer struct {
 	mu   sync.Mutex
-	text strings.Builder
+	text strings.Builder // since forget was called last
+	all  strings.Builder
 	more chan struct{} // has something after each write
 }
 
@@ -124,7 +131,15 @@ func (b *buffer) Write(p []byte) (int, error) {
 	case b.more <- struct{}{}:
 	default:
 	}
+	b.all.Write(p)
 	return b.text.Write(p)
+}
+
+// forget lets until find only what is written from now on.
+func (b *buffer) forget() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.text.Reset()
 }
 
 // until waits for a match in what was written.

@@ -20,6 +20,7 @@ import (
 	"example.com/syncd/connectors/replay"
 	"example.com/syncd/deliver"
 	"example.com/syncd/engine"
+	"example.com/syncd/internal/seal"
 	"example.com/syncd/linkparse"
 	"example.com/syncd/resolver"
 	"example.com/syncd/schedule"
@@ -56,18 +57,31 @@ func (c *runCommand) Run(ctx context.Context, s streams) error {
 		return err
 	}
 	log := slog.New(slog.NewTextHandler(s.err, nil))
-	now := clock(cfg)
 	rules, err := loadRules(cfg)
 	if err != nil {
 		return usageError{err}
 	}
-	connections, err := connect(cfg, log, now)
+	keys, err := loadKeys(cfg)
 	if err != nil {
 		return usageError{err}
 	}
 	st, err := store.Open(ctx, cfg.Store)
 	if err != nil {
 		return err
+	}
+	return errors.Join(c.runOn(ctx, s, cfg, rules, st, keys, log), st.Close())
+}
+
+// runOn makes an engine on the store, and has it work.
+func (c *runCommand) runOn(ctx context.Context, s streams, cfg *config.Config, rules engine.Rules, st *store.Store, keys *seal.Keys, log *slog.Logger) error {
+	now := clock(cfg)
+	var vault *store.Vault
+	if keys != nil {
+		vault = st.Vault(keys, now)
+	}
+	connections, err := openAll(cfg, vault, log, now)
+	if err != nil {
+		return usageError{err}
 	}
 	var sinks []schedule.Sink
 	if cfg.Deliver.File != "" {
@@ -83,14 +97,14 @@ func (c *runCommand) Run(ctx context.Context, s streams) error {
 		Spread:   cfg.Clock.IsZero(),
 		Parallel: parallel, Now: now, Log: log,
 	})
-	if err == nil {
-		err = c.work(ctx, s, cfg, e, st, log)
+	if err != nil {
+		return err
 	}
-	return errors.Join(err, st.Close())
+	return c.work(ctx, s, cfg, e, st, vault, log)
 }
 
 // work passes once, or for as long as ctx lasts, and serves meanwhile.
-func (c *runCommand) work(ctx context.Context, s streams, cfg *config.Config, e *engine.Engine, st *store.Store, log *slog.Logger) error {
+func (c *runCommand) work(ctx context.Context, s streams, cfg *config.Config, e *engine.Engine, st *store.Store, vault *store.Vault, log *slog.Logger) error {
 	if err := e.Start(ctx); err != nil {
 		return err
 	}
@@ -102,6 +116,13 @@ func (c *runCommand) work(ctx context.Context, s streams, cfg *config.Config, e 
 		return r.report(ctx)
 	}
 	g, ctx := errgroup.WithContext(ctx)
+	if vault != nil {
+		known, err := vault.Changes(ctx) // those who come later are not in the first pass
+		if err != nil {
+			return err
+		}
+		g.Go(func() error { return watchGrants(ctx, vault, known, e, log) })
+	}
 	if cfg.Serve.Listen != "off" {
 		token, err := readToken(cfg.Serve.TokenFile)
 		if err != nil {
@@ -147,32 +168,40 @@ func clock(cfg *config.Config) func() time.Time {
 	return func() time.Time { return cfg.Clock.Add(time.Since(began)) }
 }
 
-// connect opens every connection of the configuration. No provider is asked for anything yet.
-func connect(cfg *config.Config, log *slog.Logger, now func() time.Time) ([]engine.Connection, error) {
+// openAll opens every connection of the configuration, each with its secrets in the vault. No provider is asked
+// for anything yet.
+func openAll(cfg *config.Config, vault *store.Vault, log *slog.Logger, now func() time.Time) ([]engine.Connection, error) {
 	var connections []engine.Connection
 	var errs []error
 	for _, c := range cfg.Connections {
-		env := connectors.Env{
-			Account: c.Name, Now: now, HTTP: network(), Log: log.With("connection", c.Driver.Name+":"+c.Name),
-			ReadFile: func(name string) ([]byte, error) { return os.ReadFile(cfg.Resolve(name)) },
-			OpenDir:  func(name string) fs.FS { return os.DirFS(cfg.Resolve(name)) },
-		}
-		if c.Tape != "" {
-			tape, err := replay.Open(c.Tape)
-			if err != nil {
-				errs = append(errs, fmt.Errorf("%s:%d: tape: %w", filepath.Base(cfg.Path), c.Line, err))
-				continue
-			}
-			env.HTTP, env.Replayed = tape, true
-		}
-		conn, err := c.Config.Open(env)
+		conn, err := openConnection(cfg, c, secretsOf(vault, c.Driver.Name, c.Name), log, now)
 		if err != nil {
-			errs = append(errs, fmt.Errorf("%s:%d: connection %s: %w", filepath.Base(cfg.Path), c.Line, c.Name, err))
+			errs = append(errs, err)
 			continue
 		}
-		connections = append(connections, engine.Connection{Driver: c.Driver.Name, Account: c.Name, Connector: conn})
+		connections = append(connections, conn)
 	}
 	return connections, errors.Join(errs...)
+}
+
+func openConnection(cfg *config.Config, c config.Connection, secrets connectors.Secrets, log *slog.Logger, now func() time.Time) (engine.Connection, error) {
+	env := connectors.Env{
+		Account: c.Name, Now: now, HTTP: network(), Log: log.With("connection", c.Driver.Name+":"+c.Name), Secrets: secrets,
+		ReadFile: func(name string) ([]byte, error) { return os.ReadFile(cfg.Resolve(name)) },
+		OpenDir:  func(name string) fs.FS { return os.DirFS(cfg.Resolve(name)) },
+	}
+	if c.Tape != "" {
+		tape, err := replay.Open(c.Tape)
+		if err != nil {
+			return engine.Connection{}, fmt.Errorf("%s:%d: tape: %w", filepath.Base(cfg.Path), c.Line, err)
+		}
+		env.HTTP, env.Replayed = tape, true
+	}
+	conn, err := c.Config.Open(env)
+	if err != nil {
+		return engine.Connection{}, fmt.Errorf("%s:%d: connection %s: %w", filepath.Base(cfg.Path), c.Line, c.Name, err)
+	}
+	return engine.Connection{Driver: c.Driver.Name, Account: c.Name, Connector: conn}, nil
 }
 
 // network is the innermost transport of a connection that is not replayed.

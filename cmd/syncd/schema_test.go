@@ -172,7 +172,7 @@ func instance(n *yaml.Node) any {
 func valid(t *testing.T) map[string][][]byte {
 	t.Helper()
 	checkers := newCheckers(t)
-	all := map[string][][]byte{"syncd": {[]byte(everything), []byte(byGroup)}, "policy": {[]byte(eachProvider)}}
+	all := map[string][][]byte{"syncd": {[]byte(everything), []byte(byGroup), []byte(byUser)}, "policy": {[]byte(eachProvider)}}
 	add := func(text []byte) {
 		kind := "policy"
 		if bytes.Contains(text, []byte("\nconnections:")) {
@@ -215,6 +215,7 @@ const everything = `
 store: syncd.db
 policy: policy.yaml
 signals: signals.jsonl
+keyset_file: keys.json
 horizon: {past: 24h, future: 28d}
 poll: 1m
 clock: 2026-11-23T08:00:00Z
@@ -236,6 +237,9 @@ connections:
 // byGroup has what can't stand beside everything else.
 const byGroup = "connections:\n  - name: a\n    google: {domain: acme.com, service_account: s@p.iam.gserviceaccount.com, credentials_file: adc.json, admin: admin@acme.com, group: pilot@acme.com,\n" +
 	"      roster: people, calendars: all, queries_per_minute: 6000, queries_per_minute_per_user: 300, endpoint: \"http://127.0.0.1:4014\"}\n"
+
+// byUser is a connection whose users consent one by one.
+const byUser = "connections:\n  - name: a\n    google: {oauth_client_file: client.json}\n"
 
 // eachProvider has a choice of its own for each conference provider.
 const eachProvider = "providers: {zoom: {capture: [bot]}, teams: {capture: [bot]}, webex: {capture: [bot]}, meet: {capture: [bot]}}\n"

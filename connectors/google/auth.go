@@ -34,6 +34,14 @@ func (c *credentials) put(key string, t *oauth2.Token) {
 	c.tokens[key] = t
 }
 
+// tokenKey is what tokens are kept under. Those of users who consented are good for all that they allowed.
+func (c *connector) tokenKey(user, scope string) string {
+	if c.cfg.perUser() {
+		return user
+	}
+	return user + " " + scope
+}
+
 // tokenSource is the service account acting as the user, for the requests of one call.
 type tokenSource struct {
 	ctx         context.Context
@@ -45,7 +53,10 @@ type tokenSource struct {
 // Token is the kept one while it lasts, else a new one. x/oauth2 sends its request without a context, so
 // the call's is put below it.
 func (s *tokenSource) Token() (*oauth2.Token, error) {
-	key := s.user + " " + s.scope
+	if s.c.cfg.perUser() {
+		return s.consented()
+	}
+	key := s.c.tokenKey(s.user, s.scope)
 	if t := s.c.credentials.get(key); t.Valid() {
 		return t, nil
 	}
@@ -96,7 +107,7 @@ func (c *connector) as(ctx context.Context, user, scope string, f func(*http.Cli
 	err := f(hc)
 	var api *googleapi.Error
 	if errors.As(err, &api) && api.Code == http.StatusUnauthorized && !source.asked {
-		c.credentials.put(user+" "+scope, nil)
+		c.credentials.put(c.tokenKey(user, scope), nil)
 		err = f(hc)
 	}
 	return err

@@ -131,7 +131,11 @@ func (c *connector) explain(ctx context.Context, err error, doing, user, scope s
 		whole := reason == "dailyLimitExceeded" || api.Code != http.StatusServiceUnavailable && c.pace.Refused(quotaName(user))
 		return &connectors.ThrottledError{After: after, Whole: whole, Err: says}
 	case api.Code == http.StatusUnauthorized, api.Code == http.StatusForbidden:
-		return fmt.Errorf("%w; %s: %w", says, remedyFor(scope, reason), connectors.ErrAccess)
+		remedy := remedyFor(scope, reason)
+		if c.cfg.perUser() {
+			remedy = strings.ReplaceAll(c.consentRemedy(reason), "SCOPE", scope)
+		}
+		return fmt.Errorf("%w; %s: %w", says, remedy, connectors.ErrAccess)
 	case api.Code == http.StatusNotFound && !aboutCalendar(scope):
 		return fmt.Errorf("%w; %s: %w", says, remedyFor(scope, "notFound"), connectors.ErrAccess)
 	case api.Code == http.StatusNotFound:

@@ -1,5 +1,6 @@
 // Package google reads the calendars of a Google Workspace domain, through a service account with
-// domain-wide delegation. Calendars besides the users' primary ones are read as whoever may see most of them.
+// domain-wide delegation, or those of users who consent one by one. Calendars besides the users' primary ones
+// are read as whoever may see most of them.
 //
 // Google's sync token is used as a change detector: an idle look is one request with an empty answer.
 // When it tells of any change, the horizon is listed anew. The token's own changes are not applied:
@@ -43,7 +44,7 @@ var Driver = connectors.Driver{
 
 // Config is a connection's part of the configuration.
 type Config struct {
-	Domain string `yaml:"domain" jsonschema:"required,minLength=1,pattern=^[^@]*$"` // "acme.com"
+	Domain string `yaml:"domain" jsonschema:"pattern=^[^@]*$"` // "acme.com"
 	// ServiceAccountFile is the JSON key of a service account that the domain lets act for its users.
 	ServiceAccountFile string `yaml:"service_account_file"`
 	// ServiceAccount is its address, for a service account without a key: Google signs for it, asked with
@@ -52,6 +53,9 @@ type Config struct {
 	// CredentialsFile is what Google's libraries call application default credentials, as JSON: a workload
 	// identity federation's configuration, for one. They need the role Service Account Token Creator.
 	CredentialsFile string `yaml:"credentials_file"`
+	// OAuthClientFile is the JSON of an OAuth client, for a desktop app or a web application. With it, the users
+	// who consent are read, one by one (syncd connect), and no other setting is needed.
+	OAuthClientFile string `yaml:"oauth_client_file"`
 	// Admin is the user as whom the roster is read; needs the right to read users.
 	Admin string `yaml:"admin"`
 	// Group is the address of a group: of the roster, its members alone, those of groups in it among them.
@@ -85,12 +89,6 @@ const (
 // Validate names every setting that is missing or wrong.
 func (c *Config) Validate() error {
 	var errs []error
-	if c.Domain == "" || strings.Contains(c.Domain, "@") {
-		errs = append(errs, errors.New(`domain is missing: name the Workspace domain, as "acme.com"`))
-	}
-	if c.Admin == "" && len(c.Users) == 0 && c.Roster != rosterDirectory {
-		errs = append(errs, errors.New("admin is missing: name the administrator as whom the users are listed, or list them in users"))
-	}
 	if !slices.Contains([]string{rosterAdmin, rosterPeople, rosterDirectory, ""}, c.Roster) {
 		errs = append(errs, fmt.Errorf("roster: %q is none of admin, people, directory", c.Roster))
 	}
@@ -102,6 +100,21 @@ func (c *Config) Validate() error {
 	}
 	if err := endpoint.Check(c.Endpoint); err != nil {
 		errs = append(errs, fmt.Errorf("endpoint: %w", err))
+	}
+	if c.perUser() {
+		return errors.Join(append(errs, c.validatePerUser()...)...)
+	}
+	return errors.Join(append(errs, c.validateCompany()...)...)
+}
+
+// validateCompany is Validate for a whole domain.
+func (c *Config) validateCompany() []error {
+	var errs []error
+	if c.Domain == "" || strings.Contains(c.Domain, "@") {
+		errs = append(errs, errors.New(`domain is missing: name the Workspace domain, as "acme.com"`))
+	}
+	if c.Admin == "" && len(c.Users) == 0 && c.Roster != rosterDirectory {
+		errs = append(errs, errors.New("admin is missing: name the administrator as whom the users are listed, or list them in users"))
 	}
 	keyless := c.ServiceAccount != "" || c.CredentialsFile != ""
 	switch {
@@ -126,13 +139,17 @@ func (c *Config) Validate() error {
 			errs = append(errs, fmt.Errorf("users: %q is no email address", u))
 		}
 	}
-	return errors.Join(errs...)
+	return errs
 }
 
 // Open makes the connector. The key is read when it is needed first.
 func (c *Config) Open(env connectors.Env) (connectors.Connector, error) {
-	if c.ServiceAccountFile == "" && c.ServiceAccount == "" && !env.Replayed {
-		return nil, errors.New("service_account_file is missing: name the JSON key of a service account with domain-wide delegation, or give service_account and credentials_file")
+	switch {
+	case env.Replayed:
+	case c.perUser() && env.Secrets == nil:
+		return nil, errors.New("oauth_client_file needs a key to seal what users grant: make one by syncd keys new FILE, and name it in keyset_file")
+	case !c.perUser() && c.ServiceAccountFile == "" && c.ServiceAccount == "":
+		return nil, errors.New("service_account_file is missing: name the JSON key of a service account with domain-wide delegation, or give service_account and credentials_file, or oauth_client_file")
 	}
 	p := retry.Default
 	p.Throttled = func(resp *http.Response, body []byte) bool {
@@ -148,6 +165,9 @@ func (c *Config) Open(env connectors.Env) (connectors.Connector, error) {
 		innermost = conn.pace
 	}
 	conn.transport = retry.Transport(innermost, p)
+	if c.perUser() {
+		return consenter{conn}, nil
+	}
 	return conn, nil
 }
 
@@ -157,6 +177,7 @@ type connector struct {
 	transport   http.RoundTripper // retries lie below the credentials, so that they happen once
 	credentials credentials
 	pace        *pace.Transport // nil: replayed
+	refreshing  locks           // at most one new token at a time for each user who consented
 }
 
 var _ connectors.Connector = (*connector)(nil)
@@ -169,7 +190,7 @@ func (c *connector) scopes() []string {
 		scopes = append(scopes, gcal.CalendarCalendarlistReadonlyScope)
 	}
 	switch {
-	case len(c.cfg.Users) > 0 || c.cfg.Roster == rosterDirectory:
+	case c.cfg.perUser() || len(c.cfg.Users) > 0 || c.cfg.Roster == rosterDirectory:
 	case c.cfg.Roster == rosterPeople:
 		scopes = append(scopes, people.DirectoryReadonlyScope)
 	default:

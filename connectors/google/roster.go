@@ -2,6 +2,7 @@ package google
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -13,8 +14,8 @@ import (
 	"example.com/syncd/calendar"
 )
 
-// Sources are the primary calendars of the configured users, or of everybody on the roster, and with
-// "calendars: all" what else is on their lists. The directory's users count where the roster is theirs.
+// Sources are the primary calendars of those who consented, of the configured users, or of everybody on the
+// roster, and with "calendars: all" what else is on their lists. The directory's users count where the roster is theirs.
 func (c *connector) Sources(ctx context.Context, users []string) ([]calendar.Source, error) {
 	covered, err := c.covered(ctx, users)
 	if err != nil {
@@ -41,6 +42,10 @@ func (c *connector) covered(ctx context.Context, directory []string) ([]string, 
 	var covered []string
 	var err error
 	switch {
+	case c.cfg.perUser():
+		if covered, err = c.granted(ctx); err != nil {
+			return nil, fmt.Errorf("google: %w", err)
+		}
 	case len(c.cfg.Users) > 0:
 		covered = c.cfg.Users
 	case c.cfg.Roster == rosterDirectory:

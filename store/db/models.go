@@ -59,6 +59,13 @@ type ScheduleMeeting struct {
 	Meeting  string
 }
 
+type Secret struct {
+	Connection string
+	Name       string
+	Sealed     []byte
+	ChangedAt  int64
+}
+
 type Sequence struct {
 	Name  string
 	Value int64

@@ -215,6 +215,20 @@ func (q *Queries) DropCopy(ctx context.Context, arg DropCopyParams) error {
 	return err
 }
 
+const dropSecret = `-- name: DropSecret :exec
+DELETE FROM secrets WHERE connection = $1 AND name = $2
+`
+
+type DropSecretParams struct {
+	Connection string
+	Name       string
+}
+
+func (q *Queries) DropSecret(ctx context.Context, arg DropSecretParams) error {
+	_, err := q.db.ExecContext(ctx, dropSecret, arg.Connection, arg.Name)
+	return err
+}
+
 const markAllUndecided = `-- name: MarkAllUndecided :exec
 INSERT INTO undecided (meeting, since)
 SELECT meeting, CAST($1 AS bigint) FROM copies WHERE copies.end_at > CAST($2 AS bigint) OR copies.start_at = 0
@@ -601,6 +615,29 @@ func (q *Queries) PutScheduleMeeting(ctx context.Context, arg PutScheduleMeeting
 	return err
 }
 
+const putSecret = `-- name: PutSecret :exec
+INSERT INTO secrets (connection, name, sealed, changed_at)
+VALUES ($1, $2, $3, $4)
+ON CONFLICT (connection, name) DO UPDATE SET sealed = excluded.sealed, changed_at = excluded.changed_at
+`
+
+type PutSecretParams struct {
+	Connection string
+	Name       string
+	Sealed     []byte
+	ChangedAt  int64
+}
+
+func (q *Queries) PutSecret(ctx context.Context, arg PutSecretParams) error {
+	_, err := q.db.ExecContext(ctx, putSecret,
+		arg.Connection,
+		arg.Name,
+		arg.Sealed,
+		arg.ChangedAt,
+	)
+	return err
+}
+
 const putSource = `-- name: PutSource :exec
 INSERT INTO sources (id, driver, account, calendar, is_primary, read_as, no_access)
 VALUES ($1, $2, $3, $4, $5, $6, $7)
@@ -743,6 +780,83 @@ func (q *Queries) SchedulesOfMeeting(ctx context.Context, meeting string) ([]Sch
 			&i.EndAt,
 			&i.Data,
 		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const secret = `-- name: Secret :one
+SELECT sealed FROM secrets WHERE connection = $1 AND name = $2
+`
+
+type SecretParams struct {
+	Connection string
+	Name       string
+}
+
+func (q *Queries) Secret(ctx context.Context, arg SecretParams) ([]byte, error) {
+	row := q.db.QueryRowContext(ctx, secret, arg.Connection, arg.Name)
+	var sealed []byte
+	err := row.Scan(&sealed)
+	return sealed, err
+}
+
+const secretNames = `-- name: SecretNames :many
+SELECT name FROM secrets WHERE connection = $1 ORDER BY name
+`
+
+func (q *Queries) SecretNames(ctx context.Context, connection string) ([]string, error) {
+	rows, err := q.db.QueryContext(ctx, secretNames, connection)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []string
+	for rows.Next() {
+		var name string
+		if err := rows.Scan(&name); err != nil {
+			return nil, err
+		}
+		items = append(items, name)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const secretsChanged = `-- name: SecretsChanged :many
+SELECT connection, name, changed_at FROM secrets ORDER BY connection, name
+`
+
+type SecretsChangedRow struct {
+	Connection string
+	Name       string
+	ChangedAt  int64
+}
+
+// What every connection has, and since when: cheap to compare.
+func (q *Queries) SecretsChanged(ctx context.Context) ([]SecretsChangedRow, error) {
+	rows, err := q.db.QueryContext(ctx, secretsChanged)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []SecretsChangedRow
+	for rows.Next() {
+		var i SecretsChangedRow
+		if err := rows.Scan(&i.Connection, &i.Name, &i.ChangedAt); err != nil {
 			return nil, err
 		}
 		items = append(items, i)
