@@ -39,7 +39,7 @@ func MakeVault(ctx context.Context, file string, keys *seal.Keys, now func() tim
 	}
 	s, err := Open(ctx, file) // which makes the tables
 	if errors.Is(err, errLocked) {
-		return nil, fmt.Errorf("store %s: a syncd of an older version is working on it; start it again with this version first", file)
+		return nil, fmt.Errorf("store %s: a syncd that is just starting, or one of an older version, is working on it; wait a moment, or start it again with this version", file)
 	}
 	if err != nil {
 		return nil, err

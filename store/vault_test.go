@@ -263,7 +263,7 @@ func TestVaultOfOtherVersions(t *testing.T) {
 	if err != nil || len(kept(t, v.Secrets(connection))) != 0 {
 		t.Errorf("tables without secrets, to look: %v", err)
 	}
-	if _, err := MakeVault(t.Context(), file, keys, clock); err == nil || !strings.Contains(err.Error(), "an older version is working on it") {
+	if _, err := MakeVault(t.Context(), file, keys, clock); err == nil || !strings.Contains(err.Error(), "one of an older version, is working on it") {
 		t.Errorf("tables without secrets, to keep: %v", err)
 	}
 	exec("ALTER TABLE later RENAME TO secrets")

@@ -85,6 +85,7 @@ type screen struct {
 	bare     bool           // no refresh token is given
 	claims   map[string]any // of the id token, in place of the right ones
 	refuses  string         // what the token endpoint refuses everything with
+	denies   string         // the reason of a 403 with which every calendar is refused
 	onEvents func()         // runs when a token is used
 
 	codes     map[string]url.Values // what was asked for, until the code is redeemed
@@ -158,6 +159,9 @@ func (s *screen) RoundTrip(r *http.Request) (*http.Response, error) {
 		user := s.access[strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")]
 		if user == "" || !strings.Contains(r.URL.Path, "/calendars/"+strings.ToLower(user)+"/") {
 			return say(r, 401, nil, refusal(401, "authError")), nil
+		}
+		if s.denies != "" {
+			return say(r, 403, nil, refusal(403, s.denies)), nil
 		}
 		if s.onEvents != nil {
 			s.onEvents()
@@ -428,6 +432,10 @@ func TestGrantEnds(t *testing.T) {
 		{"client deleted", func(s *screen, _ *memory) { s.refuses = "deleted_client" }, "oauth_client_file client.json"},
 		{"client's secret replaced", func(s *screen, _ *memory) { s.refuses = "invalid_client" }, "oauth_client_file client.json"},
 		{"keys lost", func(_ *screen, m *memory) { m.broken = fmt.Errorf("keyset_file: %w", connectors.ErrAccess) }, "keyset_file"},
+		{"too little allowed", func(s *screen, _ *memory) { s.denies = "insufficientPermissions" }, "the user has to allow " + gcal.CalendarEventsReadonlyScope + ": syncd connect google:people"},
+		{"API switched off", func(s *screen, _ *memory) { s.denies = "accessNotConfigured" }, "enable the API in the OAuth client's"},
+		{"no Calendar", func(s *screen, _ *memory) { s.denies = "notACalendarUser" }, "the user has no Calendar"},
+		{"a reason that came up later", func(s *screen, _ *memory) { s.denies = "newReason" }, "consent again: syncd connect google:people"},
 		{"garbled", func(_ *screen, m *memory) { m.kept[ana] = "{" }, "can't be read: syncd connect google:people ana@acme.com"},
 	} {
 		s, kept := newScreen(t), &memory{kept: map[string]string{}}

@@ -36,7 +36,7 @@ import (
 // Driver is the connector's entry in the list of drivers.
 var Driver = connectors.Driver{
 	Name: "google",
-	Doc:  "a Google Workspace domain, company-wide",
+	Doc:  "a Google Workspace domain, company-wide, or users who consent one by one",
 	Config: func() connectors.Config {
 		return &Config{Roster: rosterAdmin, Calendars: calendarsPrimary, QueriesPerMinute: 9000, QueriesPerMinutePerUser: 540}
 	},
