@@ -48,6 +48,9 @@ func (e *Engine) pull(ctx context.Context, c Connection, s SourceState) error {
 	if err := e.Store.Report(ctx, s.ID, r); err != nil {
 		return fmt.Errorf("note the pull of %s: %w", s.ID, err)
 	}
+	if err == nil && !held {
+		e.readWell(c, s.Source)
+	}
 	return nil
 }
 
@@ -134,7 +137,8 @@ func Horizon(now time.Time, past, future time.Duration) calendar.Window {
 // report turns the outcome of a pull into when to pull again. Each kind of error has one reaction.
 func (e *Engine) report(s SourceState, held bool, err error) PullReport {
 	now := e.Now()
-	r := PullReport{PulledAt: now, NextAt: now.Add(jitter(e.Poll))}
+	r := PullReport{PulledAt: now, NextAt: now.Add(jitter(e.Poll)), Pushes: s.Pushes}
+	r.PushedAt = now.Add(min(pushRests, r.NextAt.Sub(now)))
 	if err == nil {
 		return r
 	}

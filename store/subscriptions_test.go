@@ -88,10 +88,13 @@ func TestSubscriptions(t *testing.T) {
 	if err := s.PutSubscription(ctx, plain); err == nil {
 		t.Error("a secret was taken as its own hash")
 	}
-	other := subscription("f", time.Hour)
-	other.Source = calendar.NewSourceID("google", "acme.com", "nobody@acme.com")
-	if err := s.PutSubscription(ctx, other); err == nil {
-		t.Error("a calendar that is not known has a subscription")
+	other := subscription("f", 9*time.Hour)
+	other.Source = calendar.NewSourceID("google", "acme.com", "gone@acme.com")
+	if err := s.PutSubscription(ctx, other); err != nil {
+		t.Errorf("a calendar that was forgotten meanwhile: %v", err)
+	}
+	if _, _, ok, err := s.Subscription(ctx, "f"); ok || err != nil {
+		t.Errorf("it is found: %v, %v", ok, err)
 	}
 }
 

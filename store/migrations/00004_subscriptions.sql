@@ -1,10 +1,10 @@
 -- +goose Up
 
 -- Providers' promises to tell of a calendar's changes. Whoever knows a secret may have a calendar looked at
--- early, so its SHA-256 alone is kept.
+-- early, so its SHA-256 alone is kept. A row may outlive its source: it is over within days.
 CREATE TABLE subscriptions (
     id          TEXT PRIMARY KEY,
-    source      TEXT   NOT NULL REFERENCES sources (id) ON DELETE CASCADE,
+    source      TEXT   NOT NULL,
     resource    TEXT   NOT NULL,
     secret_hash TEXT   NOT NULL,
     address     TEXT   NOT NULL,
