@@ -486,6 +486,7 @@ func TestPushDuringPull(t *testing.T) {
 		d.now = time.Now()
 		d.running(func(e *engine.Engine) {
 			time.Sleep(time.Minute)
+			synctest.Wait()
 			if n := d.push.pulled(ana); n != 1 {
 				t.Errorf("pulled %d times", n)
 			}
@@ -493,6 +494,7 @@ func TestPushDuringPull(t *testing.T) {
 			d.push.slow = func() { time.Sleep(10 * time.Second) }
 			e.Pushed("google", "acme.com", d.push.tell(ana))
 			time.Sleep(time.Second)
+			synctest.Wait()
 			meeting := call("u1", "91234567890", 0, "joe@globex.com")
 			meeting.Start, meeting.End = calendar.At(time.Now().Add(time.Hour)), calendar.At(time.Now().Add(2*time.Hour))
 			d.tn.log(ana).put(meeting)
@@ -504,6 +506,7 @@ func TestPushDuringPull(t *testing.T) {
 				t.Errorf("the pushes took %s", took)
 			}
 			time.Sleep(time.Minute)
+			synctest.Wait()
 			if n := d.push.pulled(ana); n != 3 {
 				t.Errorf("pulled %d times, want the first, the pushed one and one more", n)
 			}
