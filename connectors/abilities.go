@@ -79,6 +79,6 @@ type Subscription struct {
 type Push struct {
 	Subscription string
 	Secret       string
-	Resource     string // "" if the push does not say
+	Resource     string // as the Subscription has it; "" if the push does not say
 	Ended        bool   // the subscription is over, and a new one is needed
 }
