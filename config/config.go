@@ -10,8 +10,10 @@ import (
 	"fmt"
 	"io/fs"
 	"net"
+	"net/url"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -40,6 +42,7 @@ type Config struct {
 	ResolveLinks bool    `yaml:"resolve_links"`
 	Deliver      Deliver `yaml:"deliver"`
 	Serve        Serve   `yaml:"serve"`
+	Push         Push    `yaml:"push"`
 
 	Connections []Connection `yaml:"-"` // in the file's order, at least one
 }
@@ -59,6 +62,11 @@ type Deliver struct {
 type Serve struct {
 	Listen    string `yaml:"listen"`     // HOST:PORT, or "off" (127.0.0.1:8787)
 	TokenFile string `yaml:"token_file"` // holds the API's token; "": the API stays closed
+}
+
+// Push has providers tell of changes, so that they are seen before the next poll.
+type Push struct {
+	URL string `yaml:"url"` // where providers reach serve.listen from outside: https://HOST, nothing behind it; "": no pushes
 }
 
 // A Connection is an account whose calendars are read.
@@ -162,12 +170,29 @@ func (c *Config) check(d *decoder) {
 			d.fail(b.path, " must be between %s and %s, not %s", short(b.min), short(b.max), short(t))
 		}
 	}
+	c.checkPush(d)
 	if c.Serve.Listen == Off {
 		return
 	}
 	_, port, err := net.SplitHostPort(c.Serve.Listen)
 	if _, bad := strconv.ParseUint(port, 10, 16); err != nil || bad != nil {
 		d.fail("serve.listen", " must be HOST:PORT such as 127.0.0.1:8787, or off, not %s", quote(c.Serve.Listen))
+	}
+}
+
+// PushForm is what the address looks like that providers are given: they take no other.
+var PushForm = regexp.MustCompile(`^https://[^/?#@\s]+$`)
+
+func (c *Config) checkPush(d *decoder) {
+	if c.Push.URL == "" {
+		return
+	}
+	u, err := url.Parse(c.Push.URL)
+	switch {
+	case err != nil || u.Hostname() == "" || !PushForm.MatchString(c.Push.URL):
+		d.fail("push.url", " must be https://HOST such as https://syncd.acme.com, with nothing behind it, not %s", quote(c.Push.URL))
+	case c.Serve.Listen == Off:
+		d.fail("push.url", ": nobody would answer: serve.listen is off. Name an address there, or leave push out")
 	}
 }
 

@@ -79,7 +79,8 @@ horizon: {past: 36h, future: 14d}
 poll: 5s
 clock: 2026-11-23T09:00:00+01:00
 deliver: {file: /tmp/schedules.jsonl}
-serve: {listen: off, token_file: token}
+serve: {listen: ":8080", token_file: token}
+push: {url: "https://syncd.acme.com:8443"}
 connections:
   - name: acme.com
     tape: demo/google.yaml
@@ -115,11 +116,12 @@ keyset_file: keys.json
 	want := &Config{
 		Path: "etc/syncd.yaml", Dir: "etc", Store: "var/syncd.db", PolicyPath: "etc/rules.yaml", Signals: "etc/signals.jsonl", KeysetFile: "etc/keys.json",
 		Horizon: Horizon{Past: Duration(36 * time.Hour), Future: Duration(14 * 24 * time.Hour)}, Poll: Duration(5 * time.Second),
-		Deliver: Deliver{File: "/tmp/schedules.jsonl"}, Serve: Serve{Listen: "off", TokenFile: "etc/token"},
+		Deliver: Deliver{File: "/tmp/schedules.jsonl"}, Serve: Serve{Listen: ":8080", TokenFile: "etc/token"},
+		Push: Push{URL: "https://syncd.acme.com:8443"},
 		Connections: []Connection{
-			{Name: "acme.com", Config: google, Tape: "etc/demo/google.yaml", Line: 11},
-			{Name: "acme.com", Config: google, Line: 16},
-			{Name: "trial_1@here-there", Config: &lonely{File: "events.jsonl"}, Line: 18},
+			{Name: "acme.com", Config: google, Tape: "etc/demo/google.yaml", Line: 12},
+			{Name: "acme.com", Config: google, Line: 17},
+			{Name: "trial_1@here-there", Config: &lonely{File: "events.jsonl"}, Line: 19},
 		},
 	}
 	if diff := cmp.Diff(want, c); diff != "" {
@@ -183,11 +185,15 @@ func TestLoadErrors(t *testing.T) {
 		{"poll, no duration", conn + "poll: 60\n", "syncd.yaml:2: poll must be a duration such as 90s, 30m, 12h or 28d, not 60"},
 		{"listen", conn + "serve: {listen: localhost}\n", `syncd.yaml:2: serve.listen must be HOST:PORT such as 127.0.0.1:8787, or off, not "localhost"`},
 		{"listen, a port too high", conn + "serve: {listen: \":70000\"}\n", `syncd.yaml:2: serve.listen must be HOST:PORT such as 127.0.0.1:8787, or off, not ":70000"`},
+		{"push", conn + "push: {url: \"http://syncd.acme.com\"}\n", `syncd.yaml:2: push.url must be https://HOST such as https://syncd.acme.com, with nothing behind it, not "http://syncd.acme.com"`},
+		{"push, a path", conn + "push: {url: \"https://syncd.acme.com/x\"}\n", `syncd.yaml:2: push.url must be https://HOST such as https://syncd.acme.com, with nothing behind it, not "https://syncd.acme.com/x"`},
+		{"push, no host", conn + "push: {url: \"https://:443\"}\n", `syncd.yaml:2: push.url must be https://HOST such as https://syncd.acme.com, with nothing behind it, not "https://:443"`},
+		{"push, and nobody to answer", conn + "serve: {listen: off}\npush: {url: \"https://syncd.acme.com\"}\n", `syncd.yaml:3: push.url: nobody would answer: serve.listen is off. Name an address there, or leave push out`},
 		{"serve", conn + "serve: off\n", `syncd.yaml:2: serve must be a group of keys (listen, token_file), not "off"`},
 		{"clock", conn + "clock: noon\n", `syncd.yaml:2: clock must be a time such as 2026-11-23T08:00:00Z, not "noon"`},
 		{"no policy", conn + "policy: nowhere.yaml\n", "syncd.yaml:2: policy: nowhere.yaml: no such file (write one, or start from configs/policy.yaml)"},
 		{"an import without a driver", conn + "policy: imports.yaml\n", `imports.yaml:3: import.gogle: unknown driver (did you mean "google"? ` + drivers + ")"},
-		{"computed fields are no keys", conn + "path: x\n", `syncd.yaml:2: unknown key "path" (known here: store, policy, signals, keyset_file, horizon, poll, clock, resolve_links, deliver, serve, connections)`},
+		{"computed fields are no keys", conn + "path: x\n", `syncd.yaml:2: unknown key "path" (known here: store, policy, signals, keyset_file, horizon, poll, clock, resolve_links, deliver, serve, push, connections)`},
 		{"all at once, the policy's after", "stor: x.db\npolicy: bad.yaml\npoll: often\nconnections:\n  - name: acme\n    gogle: {domain: acme.com}\n",
 			"syncd.yaml:1: unknown key \"stor\" (did you mean \"store\"?)\n" +
 				"syncd.yaml:3: poll must be a duration such as 90s, 30m, 12h or 28d, not \"often\"\n" +

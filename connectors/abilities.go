@@ -2,6 +2,7 @@ package connectors
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"time"
 
@@ -45,14 +46,18 @@ type Consent struct {
 	User     string // whom to ask; "": whoever is logged in
 }
 
+// ErrNoPush: the provider never tells of changes of this calendar. The engine asks again a day later.
+var ErrNoPush = errors.New("no pushes of this calendar")
+
 // A Pusher is a connector whose provider tells of changes by requests to an address of ours. A push is a
-// hint to pull: a lost one costs a poll, never data. Everything about it may fail without harm.
+// hint to pull: a lost one costs a poll, never data. Everything about it may fail without harm. The engine asks
+// once, without retries, and again an hour later: a request that was lost may have been heard.
 type Pusher interface {
 	// Subscribe asks the provider to tell of src's changes. The provider may choose another ID and an
 	// earlier Until.
 	Subscribe(ctx context.Context, src calendar.Source, s Subscription) (Subscription, error)
-	// Renew makes a subscription last longer: old itself, or next, which takes its place. In between there
-	// is no gap.
+	// Renew makes a subscription last longer: old itself, with its own ID and secret, or next, which takes
+	// its place. In between there is no gap.
 	Renew(ctx context.Context, src calendar.Source, old, next Subscription) (Subscription, error)
 	// Unsubscribe ends a subscription. One that the provider does not know any more is no error.
 	Unsubscribe(ctx context.Context, src calendar.Source, s Subscription) error
@@ -74,6 +79,6 @@ type Subscription struct {
 type Push struct {
 	Subscription string
 	Secret       string
-	Resource     string // "" if the push does not say
+	Resource     string // as the Subscription has it; "" if the push does not say
 	Ended        bool   // the subscription is over, and a new one is needed
 }

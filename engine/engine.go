@@ -22,7 +22,7 @@ import (
 	"example.com/syncd/schedule"
 )
 
-// Config is all that an Engine works with. Every field is required but Sinks and Resolver.
+// Config is all that an Engine works with. Every field is required but Sinks, Resolver and PushURL.
 type Config struct {
 	Store       Store
 	Connections []Connection
@@ -37,8 +37,10 @@ type Config struct {
 	// Poll is how long a calendar rests between two pulls, Parallel how many are pulled at a time.
 	Poll     time.Duration
 	Parallel int
-	Now      func() time.Time
-	Log      *slog.Logger
+	// PushURL is where providers reach us, "https://HOST", to tell of changes. "": they are not asked to.
+	PushURL string
+	Now     func() time.Time
+	Log     *slog.Logger
 }
 
 // A Connection is one opened connector, by the names that its sources carry.
@@ -82,6 +84,8 @@ type Engine struct {
 	connections map[string]Connection      // by name
 	pulled      map[calendar.SourceID]bool // by this process
 	parked      parking
+	inbox       inbox
+	watching    watching
 
 	mu        sync.Mutex
 	rosterAt  map[string]time.Time // by connection: when its sources were listed last
@@ -97,7 +101,7 @@ func New(c Config) (*Engine, error) {
 	e := &Engine{
 		Config: c, wake: make(chan struct{}, 1), connections: map[string]Connection{},
 		pulled: map[calendar.SourceID]bool{}, rosterAt: map[string]time.Time{}, rosterErr: map[string]string{},
-		granted: map[string]map[string]bool{},
+		granted: map[string]map[string]bool{}, inbox: inbox{more: make(chan struct{}, 1)},
 	}
 	for _, conn := range c.Connections {
 		e.connections[conn.String()] = conn
@@ -198,6 +202,9 @@ func (e *Engine) Pass(ctx context.Context) error {
 	if err := e.lookAnew(ctx); err != nil {
 		return err
 	}
+	if err := e.take(ctx); err != nil {
+		return err
+	}
 	if err := e.pullDue(ctx, now); err != nil {
 		return err
 	}
@@ -207,14 +214,30 @@ func (e *Engine) Pass(ctx context.Context) error {
 	if err := e.deliverAll(ctx); err != nil {
 		return err
 	}
+	if err := e.subscribeAll(ctx); err != nil {
+		return err
+	}
 	e.mu.Lock()
 	e.passedAt = e.Now()
 	e.mu.Unlock()
 	return nil
 }
 
-// Run passes again whenever something is due, until ctx ends. After each pass it calls after.
+// Run passes again whenever something is due, until ctx ends. After each pass it calls after. In the end it
+// asks the providers to push no more.
 func (e *Engine) Run(ctx context.Context, after func(context.Context) error) error {
+	g, running := errgroup.WithContext(ctx)
+	g.Go(func() error { return e.listen(running) })
+	g.Go(func() error { return e.passes(running, after) })
+	err := g.Wait()
+	if err == nil {
+		e.unsubscribeAll(ctx)
+	}
+	return err
+}
+
+// passes is Run without pushes.
+func (e *Engine) passes(ctx context.Context, after func(context.Context) error) error {
 	for {
 		if err := e.Pass(ctx); err != nil {
 			return e.unlessDone(ctx, err)

@@ -98,7 +98,9 @@ func (tn *tenant) Pull(_ context.Context, src calendar.Source, cur connectors.Cu
 		return p, nil
 	}
 	pos = len(l.changes)
-	if n, _ := fmt.Sscanf(string(cur), "list %d %q", &pos, &after); n == 2 && pos < l.oldest {
+	if n, _ := fmt.Sscanf(string(cur), "list %d %d %q", &pos, &day, &after); n == 3 && day != int(w.Start.Unix()) {
+		pos, after = len(l.changes), "" // the horizon has moved on
+	} else if n == 3 && pos < l.oldest {
 		return connectors.Page{}, connectors.ErrCursor
 	}
 	p := connectors.Page{First: after == "", Full: true, More: true}
@@ -113,7 +115,7 @@ func (tn *tenant) Pull(_ context.Context, src calendar.Source, cur connectors.Cu
 		p.Events = append(p.Events, l.events[calendar.Ref(ref)])
 	}
 	if len(refs) > 2 {
-		p.Next = connectors.Cursor(fmt.Sprintf("list %d %q", pos, refs[1]))
+		p.Next = connectors.Cursor(fmt.Sprintf("list %d %d %q", pos, w.Start.Unix(), refs[1]))
 		return p, nil
 	}
 	p.Last, p.Listed = true, w
@@ -203,6 +205,7 @@ type daemon struct {
 	follow linkparse.Resolver
 	// connector, when set, reads in place of the tenant itself.
 	connector connectors.Connector
+	push      *switchboard // nil: the provider does not push
 }
 
 func newDaemon(t *testing.T, users ...string) *daemon {
@@ -241,6 +244,14 @@ func (c crashing) Apply(ctx context.Context, src calendar.SourceID, from connect
 	return held, err
 }
 
+func (c crashing) PutSubscription(ctx context.Context, s engine.Subscription, replaced ...string) error {
+	return around(c.crash, func() error { return c.Store.PutSubscription(ctx, s, replaced...) })
+}
+
+func (c crashing) MakeDue(ctx context.Context, src calendar.SourceID, at time.Time) error {
+	return around(c.crash, func() error { return c.Store.MakeDue(ctx, src, at) })
+}
+
 func (c crashing) Decide(ctx context.Context, k calendar.Key, step func(engine.Tx) error) error {
 	return around(c.crash, func() error { return c.Store.Decide(ctx, k, step) })
 }
@@ -268,8 +279,12 @@ func (d *daemon) session(f func(*engine.Engine, *store.Store) error) error {
 	if d.gone {
 		connections[0].Account = "other.example"
 	}
+	url := ""
+	if d.push != nil {
+		connections[0].Connector, url = pushing{d.tn, d.push}, d.push.url
+	}
 	e, err := engine.New(engine.Config{
-		Store: s, Connections: connections,
+		Store: s, Connections: connections, PushURL: url,
 		Rules: engine.Rules{Policy: d.policy, Directory: eligibility.NewDirectory(d.policy.Directory.Members)},
 		Sinks: []schedule.Sink{d.sink}, Past: 24 * time.Hour, Future: 10 * 24 * time.Hour, Poll: time.Minute, Resolver: d.follow, Parallel: 1, // one at a time, so that a seed is a history
 		Now: func() time.Time { return d.now }, Log: slog.New(slog.NewTextHandler(&d.logs, &slog.HandlerOptions{Level: slog.LevelDebug})),

@@ -10,6 +10,8 @@ import (
 
 	"example.com/syncd/calendar"
 	"example.com/syncd/connectors"
+	"example.com/syncd/engine"
+	"example.com/syncd/store"
 )
 
 var histories = flag.Int("histories", 30, "random histories to run")
@@ -18,13 +20,18 @@ var histories = flag.Int("histories", 30, "random histories to run")
 // that the recorder ends up with what Decide says of the truth, and that it never has a call twice.
 func TestHistories(t *testing.T) {
 	for seed := range uint64(*histories) {
-		t.Run(fmt.Sprint(seed), func(t *testing.T) { history(t, seed) })
+		t.Run(fmt.Sprint(seed), func(t *testing.T) { history(t, seed, false) })
+		t.Run(fmt.Sprint(seed, " with pushes"), func(t *testing.T) { history(t, seed, true) })
 	}
 }
 
-func history(t *testing.T, seed uint64) {
+func history(t *testing.T, seed uint64, pushes bool) {
 	r := rand.New(rand.NewPCG(seed, 1))
 	d := newDaemon(t, "ana@acme.com", "bo@acme.com")
+	if pushes {
+		d.push = newSwitchboard()
+		d.push.life = 2 * time.Hour
+	}
 	faults := []error{
 		errors.New("reset by peer"), connectors.ErrCursor, connectors.ErrAccess,
 		&connectors.ThrottledError{After: time.Minute, Err: errors.New("429")},
@@ -39,7 +46,11 @@ func history(t *testing.T, seed uint64) {
 			return nil
 		}
 		d.sink.fails = func() bool { return r.IntN(5) == 0 }
-		if err := d.passes(1); err != nil && !errors.Is(err, errCrash) {
+		step := func() error { return d.passes(1) }
+		if pushes {
+			step = func() error { return d.hasty(r) }
+		}
+		if err := step(); err != nil && !errors.Is(err, errCrash) {
 			t.Fatal(err)
 		}
 		d.sink.live(d.now)
@@ -70,4 +81,37 @@ func edit(r *rand.Rand, d *daemon) {
 	case 7:
 		d.policy.Exclude.Domains = [][]string{{"lawfirm.example"}, {"globex.com"}, nil}[r.IntN(3)]
 	}
+}
+
+// hasty passes a few times, most of them before anything is due, with edits in between that are pushed, or whose
+// pushes are lost or come twice, or from somebody who only pretends.
+func (d *daemon) hasty(r *rand.Rand) error {
+	d.t.Helper()
+	d.push.fault = func() error {
+		if r.IntN(4) == 0 {
+			return errors.New("reset by peer")
+		}
+		return nil
+	}
+	return d.session(func(e *engine.Engine, _ *store.Store) error {
+		for range 4 {
+			if err := e.Pass(d.t.Context()); err != nil {
+				return err
+			}
+			edit(r, d)
+			for _, p := range d.push.tell("ana@acme.com", "bo@acme.com") {
+				if r.IntN(6) == 0 {
+					p.Secret = "made up"
+				}
+				if r.IntN(10) == 0 {
+					p.Ended = true
+				}
+				for range r.IntN(3) {
+					e.Pushed("google", "acme.com", []connectors.Push{p})
+				}
+			}
+			d.now = d.now.Add([]time.Duration{time.Second, 10 * time.Second, 2 * time.Minute, 20 * time.Minute}[r.IntN(4)])
+		}
+		return nil
+	})
 }

@@ -49,6 +49,9 @@ func (e *Engine) pull(ctx context.Context, c Connection, s SourceState) error {
 	if err := e.Store.Report(ctx, s.ID, r); err != nil {
 		return fmt.Errorf("note the pull of %s: %w", s.ID, err)
 	}
+	if err == nil && !held {
+		e.readWell(c, s.Source)
+	}
 	return nil
 }
 
@@ -148,7 +151,8 @@ func (e *Engine) horizon(src calendar.SourceID) calendar.Window {
 // report turns the outcome of a pull into when to pull again. Each kind of error has one reaction.
 func (e *Engine) report(s SourceState, held bool, err error) PullReport {
 	now := e.Now()
-	r := PullReport{PulledAt: now, NextAt: now.Add(jitter(e.Poll))}
+	r := PullReport{PulledAt: now, NextAt: now.Add(jitter(e.Poll)), Pushes: s.Pushes}
+	r.PushedAt = now.Add(min(pushRests, r.NextAt.Sub(now)))
 	if err == nil {
 		return r
 	}

@@ -26,8 +26,23 @@ type Store interface {
 	// several copies in its window is held: nothing is swept and the next pull lists anew, until a
 	// second listing in a row agrees.
 	Apply(ctx context.Context, src calendar.SourceID, from connectors.Cursor, reading string, p connectors.Page, now time.Time) (held bool, err error)
-	// Report notes what a pull came to.
+	// Report notes what a pull came to. Where it went well, and there are more pushes by now than r.Pushes, the
+	// source is due again at r.PushedAt: they may tell of what the pull did not see.
 	Report(ctx context.Context, src calendar.SourceID, r PullReport) error
+
+	// MakeDue counts a push: the source is due at the given time, if it was not due earlier. One that waits
+	// because it failed goes on waiting.
+	MakeDue(ctx context.Context, src calendar.SourceID, at time.Time) error
+	// PutSubscription adds s, or replaces the one of its id, in one transaction with dropping those that s
+	// replaces and those of any calendar that are over at s.MadeAt.
+	PutSubscription(ctx context.Context, s Subscription, replaced ...string) error
+	// Subscriptions are all subscriptions, by id; SubscriptionsOf those of one calendar, the newest first.
+	Subscriptions(ctx context.Context) ([]Subscription, error)
+	SubscriptionsOf(ctx context.Context, src calendar.SourceID) ([]Subscription, error)
+	// Subscription is the one of that id, and its calendar's state; ok is false if there is none.
+	Subscription(ctx context.Context, id string) (s Subscription, state SourceState, ok bool, err error)
+	// DropSubscription forgets the one of that id, if there is one.
+	DropSubscription(ctx context.Context, id string) error
 
 	// MarkUndecided marks every meeting that has not ended at now.
 	MarkUndecided(ctx context.Context, now time.Time) error
@@ -78,6 +93,16 @@ type PullReport struct {
 	Failures int       // in a row
 	Error    string    // of the last pull, "" if it went well
 	Refused  bool      // the provider does not let us read; a person must act. Same as Source.NoAccess
+	Pushes   int64     // how many had said that something changed when the pull began
+	PushedAt time.Time // when it is due again if there were more meanwhile; not stored
+}
+
+// A Subscription is one as stored: without its secret.
+type Subscription struct {
+	connectors.Subscription
+	Source     calendar.SourceID
+	SecretHash string // SHA-256, in hexadecimal digits
+	MadeAt     time.Time
 }
 
 // A Decision is a decision as stored.

@@ -1,4 +1,4 @@
-// Package serve is the daemon's HTTP side: health, and what is scheduled.
+// Package serve is the daemon's HTTP side: health, what is scheduled, and the providers' pushes.
 package serve
 
 import (
@@ -24,6 +24,9 @@ type Config struct {
 	Health func() engine.Health
 	// Token is the bearer token that opens everything but health; empty: nothing but health is open.
 	Token string
+	// Push answers a push that came for a connection, whoever sent it, without waiting for anything. It answers
+	// nothing, and reports false, where no such connection takes pushes. Nil: pushes are not configured.
+	Push func(w http.ResponseWriter, r *http.Request, driver, connection string) bool
 	// Late is how old the last pass may be before the daemon is not ready.
 	Late time.Duration
 	Now  func() time.Time
@@ -37,8 +40,10 @@ type Config struct {
 //	GET /api/v1/schedules    schedules that have not ended, cancelled ones included, by start
 //	GET /api/v1/meetings     decisions with their traces, by start
 //	GET /api/v1/sources      calendars: when each was read last, and what is wrong
+//	POST /push/{driver}/{connection}   a provider tells of changes; only if Push is set
 //
-// The API wants "Authorization: Bearer TOKEN". Errors are problem+json (RFC 9457).
+// Pushes come without a token, of at most 1 MiB: each is believed by the secret in it, and only that a
+// calendar is worth a look. The API wants "Authorization: Bearer TOKEN". Errors are problem+json (RFC 9457).
 func Handler(c Config) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
@@ -47,6 +52,9 @@ func Handler(c Config) http.Handler {
 		"schedules": c.schedules, "meetings": c.meetings, "sources": c.sources,
 	} {
 		mux.HandleFunc("GET /api/v1/"+path, c.authorized(listing(path, list, c.Log)))
+	}
+	if c.Push != nil {
+		mux.HandleFunc("/push/{driver}/{connection}", c.pushed)
 	}
 	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
 		problem(w, http.StatusNotFound, "there is nothing here; see /api/v1/schedules, /api/v1/meetings, /api/v1/sources, /livez and /readyz")
@@ -81,6 +89,18 @@ func (c Config) authorized(next http.HandlerFunc) http.HandlerFunc {
 			return
 		}
 		next(w, r)
+	}
+}
+
+// pushed hands a push on.
+func (c Config) pushed(w http.ResponseWriter, r *http.Request) {
+	if r.Method != http.MethodPost {
+		w.Header().Set("Allow", http.MethodPost)
+		problem(w, http.StatusMethodNotAllowed, "providers send their pushes here, by POST")
+		return
+	}
+	if !c.Push(w, r, r.PathValue("driver"), r.PathValue("connection")) {
+		problem(w, http.StatusNotFound, "no connection of this name takes pushes")
 	}
 }
 

@@ -105,6 +105,61 @@ func TestHandler(t *testing.T) {
 	}
 }
 
+// TestPush: pushes come in without a token, to the connections that take them, and only if there are pushes.
+func TestPush(t *testing.T) {
+	var got []string
+	config := Config{
+		Reader: shelf{}, Token: "t", Now: func() time.Time { return now }, Log: slog.New(slog.DiscardHandler),
+		Health: func() engine.Health { return engine.Health{} },
+		Push: func(w http.ResponseWriter, r *http.Request, driver, connection string) bool {
+			if driver != "google" || connection != "ana@acme.com" {
+				return false
+			}
+			b, err := io.ReadAll(r.Body)
+			if err != nil {
+				w.WriteHeader(http.StatusRequestEntityTooLarge)
+				return true
+			}
+			got = append(got, string(b))
+			w.WriteHeader(http.StatusAccepted)
+			return true
+		},
+	}
+	for _, c := range []struct {
+		about, method, path, body string
+		status                    int
+	}{
+		{"a push", "POST", "/push/google/ana@acme.com", "hello", 202},
+		{"escaped", "POST", "/push/google/ana%40acme.com", "hello", 202},
+		{"another connection", "POST", "/push/google/globex.com", "hello", 404},
+		{"another driver", "POST", "/push/demo/ana@acme.com", "hello", 404},
+		{"a browser", "GET", "/push/google/ana@acme.com", "", 405},
+		{"somewhere else", "POST", "/push/google", "", 404},
+		{"a long one", "POST", "/push/google/ana@acme.com", strings.Repeat("x", 1<<20+1), 413},
+	} {
+		for _, off := range []bool{false, true} {
+			config := config
+			if off {
+				config.Push, c.status = nil, 404
+			}
+			w := httptest.NewRecorder()
+			Handler(config).ServeHTTP(w, httptest.NewRequest(c.method, c.path, strings.NewReader(c.body)))
+			if w.Code != c.status {
+				t.Errorf("%s, pushes off %v: got %d %s, want %d", c.about, off, w.Code, w.Body, c.status)
+			}
+			if kind := w.Header().Get("Content-Type"); (c.status == 404 || c.status == 405) && kind != "application/problem+json" {
+				t.Errorf("%s: an error is of type %q", c.about, kind)
+			}
+			if (c.status == 405) != (w.Header().Get("Allow") == "POST") {
+				t.Errorf("%s: Allow is %q", c.about, w.Header().Get("Allow"))
+			}
+		}
+	}
+	if strings.Join(got, " ") != "hello hello" {
+		t.Errorf("came through: %q", got)
+	}
+}
+
 func TestServeStops(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

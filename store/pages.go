@@ -37,7 +37,7 @@ func (s *Store) PutSources(ctx context.Context, sources []calendar.Source) error
 func (s *Store) Report(ctx context.Context, src calendar.SourceID, r engine.PullReport) error {
 	return db.New(s.sql).ReportPull(ctx, db.ReportPullParams{
 		ID: string(src), NextAt: ms(r.NextAt), PulledAt: ms(r.PulledAt), Failures: int64(r.Failures),
-		Error: r.Error, NoAccess: r.Refused,
+		Error: r.Error, NoAccess: r.Refused, Pushes: r.Pushes, PushedAt: ms(r.PushedAt),
 	})
 }
 

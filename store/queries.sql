@@ -21,8 +21,11 @@ SET cursor = sqlc.arg(next), reading = sqlc.arg(reading), listing = sqlc.arg(lis
 WHERE id = sqlc.arg(id) AND cursor = sqlc.arg(prev);
 
 -- name: ReportPull :exec
+-- A push that came while the pull went on may tell of what it did not see; a provider's wait is not cut short.
 UPDATE sources
-SET next_at = sqlc.arg(next_at), pulled_at = sqlc.arg(pulled_at), failures = sqlc.arg(failures),
+SET next_at = CASE WHEN CAST(sqlc.arg(failures) AS bigint) = 0 AND pushes <> sqlc.arg(pushes)
+        THEN CAST(sqlc.arg(pushed_at) AS bigint) ELSE CAST(sqlc.arg(next_at) AS bigint) END,
+    pulled_at = sqlc.arg(pulled_at), failures = CAST(sqlc.arg(failures) AS bigint),
     error = sqlc.arg(error), no_access = sqlc.arg(no_access)
 WHERE id = sqlc.arg(id);
 
@@ -153,3 +156,34 @@ DELETE FROM secrets WHERE connection = sqlc.arg(connection) AND name = sqlc.arg(
 -- name: SecretsChanged :many
 -- What every connection has, and since when: cheap to compare.
 SELECT connection, name, changed_at FROM secrets ORDER BY connection, name;
+
+-- name: MakeDue :exec
+-- What waits because it failed goes on waiting.
+UPDATE sources
+SET pushes = pushes + 1,
+    next_at = CASE WHEN failures = 0 AND next_at > CAST(sqlc.arg(at) AS bigint) THEN CAST(sqlc.arg(at) AS bigint) ELSE next_at END
+WHERE id = sqlc.arg(id);
+
+-- name: PutSubscription :exec
+INSERT INTO subscriptions (id, source, resource, secret_hash, address, until_at, made_at)
+VALUES (sqlc.arg(id), sqlc.arg(source), sqlc.arg(resource), sqlc.arg(secret_hash), sqlc.arg(address), sqlc.arg(until_at), sqlc.arg(made_at))
+ON CONFLICT (id) DO UPDATE
+SET source = excluded.source, resource = excluded.resource, secret_hash = excluded.secret_hash, address = excluded.address,
+    until_at = excluded.until_at, made_at = excluded.made_at;
+
+-- name: Subscription :one
+SELECT sqlc.embed(subscriptions), sqlc.embed(sources)
+FROM subscriptions JOIN sources ON sources.id = subscriptions.source
+WHERE subscriptions.id = sqlc.arg(id);
+
+-- name: Subscriptions :many
+SELECT * FROM subscriptions ORDER BY id;
+
+-- name: SubscriptionsOf :many
+SELECT * FROM subscriptions WHERE source = sqlc.arg(source) ORDER BY made_at DESC, id;
+
+-- name: DropSubscription :exec
+DELETE FROM subscriptions WHERE id = sqlc.arg(id);
+
+-- name: DropSubscriptionsOver :exec
+DELETE FROM subscriptions WHERE until_at <= sqlc.arg(at);

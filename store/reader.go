@@ -19,15 +19,19 @@ func (r *Reader) Sources(ctx context.Context) ([]engine.SourceState, error) {
 	}
 	states := make([]engine.SourceState, len(rows))
 	for i, row := range rows {
-		states[i] = engine.SourceState{
-			Source: toSource(row), Cursor: connectors.Cursor(row.Cursor), Reading: row.Reading, Held: row.Held,
-			PullReport: engine.PullReport{
-				PulledAt: fromMS(row.PulledAt), NextAt: fromMS(row.NextAt), Failures: int(row.Failures),
-				Error: row.Error, Refused: row.NoAccess,
-			},
-		}
+		states[i] = toState(row)
 	}
 	return states, nil
+}
+
+func toState(row db.Source) engine.SourceState {
+	return engine.SourceState{
+		Source: toSource(row), Cursor: connectors.Cursor(row.Cursor), Reading: row.Reading, Held: row.Held,
+		PullReport: engine.PullReport{
+			PulledAt: fromMS(row.PulledAt), NextAt: fromMS(row.NextAt), Failures: int(row.Failures),
+			Error: row.Error, Refused: row.NoAccess, Pushes: row.Pushes,
+		},
+	}
 }
 
 // Schedules are those that end after t, by start.

@@ -134,7 +134,8 @@ func migrate(ctx context.Context, d *sql.DB) error {
 	if err != nil {
 		return err
 	}
-	m, err := goose.NewProvider(goose.DialectSQLite3, d, files)
+	// Two migrations that were written at a time may reach a file in either order.
+	m, err := goose.NewProvider(goose.DialectSQLite3, d, files, goose.WithAllowOutofOrder(true))
 	if err != nil {
 		return fmt.Errorf("read the migrations: %w", err)
 	}

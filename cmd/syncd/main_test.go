@@ -173,6 +173,7 @@ func TestDaemon(t *testing.T) {
 	}
 	b = bytes.ReplaceAll(b, []byte("127.0.0.1:8787\n"), []byte("127.0.0.1:0\n"))
 	b = bytes.ReplaceAll(b, []byte("poll: 5s"), []byte("poll: 1s"))
+	b = append(b, "\npush: {url: https://syncd.acme.com}\n"...)
 	if err := os.WriteFile(file, b, 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -195,10 +196,36 @@ func TestDaemon(t *testing.T) {
 	if got := fetch(t, address+"/api/v1/schedules", ""); !strings.HasPrefix(got, "401 ") {
 		t.Errorf("without the token: %.200s", got)
 	}
+	for path, want := range map[string]int{"/push/google/acme.com": http.StatusOK, "/push/google/globex.com": http.StatusNotFound} {
+		if got := push(t, address+path); got != want {
+			t.Errorf("a push to %s: got %d, want %d", path, got, want)
+		}
+	}
 	stop()
 	if code := <-done; code != exitOK {
 		t.Errorf("exit status %d:\n%s", code, log.text.String())
 	}
+}
+
+// push sends what Google would.
+func push(t *testing.T, url string) (status int) {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), "POST", url, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, value := range map[string]string{"ID": "made-up", "Token": "made-up"} {
+		r.Header.Set("X-Goog-Channel-"+name, value)
+	}
+	for name, value := range map[string]string{"ID": "made-up", "State": "exists"} {
+		r.Header.Set("X-Goog-Resource-"+name, value)
+	}
+	resp, err := http.DefaultClient.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	return resp.StatusCode
 }
 
 func fetch(t *testing.T, url, token string) string {

@@ -91,8 +91,12 @@ func (c *runCommand) runOn(ctx context.Context, s streams, cfg *config.Config, r
 	if cfg.ResolveLinks {
 		follow = resolver.New()
 	}
+	pushURL := cfg.Push.URL
+	if c.Once {
+		pushURL = "" // nobody would be there to be told
+	}
 	e, err := engine.New(engine.Config{
-		Store: st, Connections: connections, Rules: rules, Sinks: sinks, Resolver: follow,
+		PushURL: pushURL, Store: st, Connections: connections, Rules: rules, Sinks: sinks, Resolver: follow,
 		Past: time.Duration(cfg.Horizon.Past), Future: time.Duration(cfg.Horizon.Future), Poll: time.Duration(cfg.Poll),
 		Spread:   cfg.Clock.IsZero(),
 		Parallel: parallel, Now: now, Log: log,
@@ -132,13 +136,29 @@ func (c *runCommand) work(ctx context.Context, s streams, cfg *config.Config, e 
 		if err != nil {
 			return fmt.Errorf("serve.listen %s: %w; choose another address, or \"off\"", cfg.Serve.Listen, err)
 		}
-		h := serve.Handler(serve.Config{Reader: st, Health: e.Health, Token: token, Late: late(e.Poll), Now: e.Now, Log: log})
+		sc := serve.Config{Reader: st, Health: e.Health, Token: token, Late: late(e.Poll), Now: e.Now, Log: log}
+		if cfg.Push.URL != "" {
+			sc.Push = receive(e)
+			log.Info("providers are asked to push", "to", cfg.Push.URL+"/push/")
+		}
+		h := serve.Handler(sc)
 		log.Info("serving", "address", "http://"+l.Addr().String(), "api", map[bool]string{true: "open to the token", false: "closed: no serve.token_file"}[token != ""])
 		g.Go(func() error { return serve.Serve(ctx, l, h) })
 	}
 	g.Go(func() error { return watchRules(ctx, cfg, e, log) })
 	g.Go(func() error { return e.Run(ctx, r.report) })
 	return g.Wait()
+}
+
+// receive has a connection's connector answer a push, and the engine take note of what it says.
+func receive(e *engine.Engine) func(w http.ResponseWriter, r *http.Request, driver, connection string) bool {
+	return func(w http.ResponseWriter, r *http.Request, driver, connection string) bool {
+		p, ok := e.Pusher(driver, connection)
+		if ok {
+			e.Pushed(driver, connection, p.Receive(w, r))
+		}
+		return ok
+	}
 }
 
 // late is when a daemon that polls this often counts as stuck.

@@ -221,7 +221,8 @@ poll: 1m
 clock: 2026-11-23T08:00:00Z
 resolve_links: true
 deliver: {file: out.jsonl}
-serve: {listen: off, token_file: token}
+serve: {listen: ":8080", token_file: token}
+push: {url: https://syncd.acme.com}
 connections:
   - name: a
     tape: tape.yaml
@@ -319,6 +320,10 @@ func TestSchemaRefuses(t *testing.T) {
 		{"syncd", "bool, empty", conn + "resolve_links:\n", ""},
 		{"syncd", "listen without a port", conn + "serve: {listen: localhost}\n", ""},
 		{"syncd", "listen, a port too high", conn + "serve: {listen: \":70000\"}\n", "a number within text"},
+		{"syncd", "push, not https", conn + "push: {url: http://syncd.acme.com}\n", ""},
+		{"syncd", "push, a path", conn + "push: {url: https://syncd.acme.com/x}\n", ""},
+		{"syncd", "push, a port that is no number", conn + "push: {url: \"https://syncd.acme.com:x\"}\n", "the parts of a URL"},
+		{"syncd", "push, and nobody to answer", conn + "serve: {listen: off}\npush: {url: https://syncd.acme.com}\n", "two settings that go together"},
 		{"syncd", "serve off", conn + "serve: off\n", ""},
 
 		{"policy", "unknown key", "exlude: {}\n", ""},

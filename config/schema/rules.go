@@ -34,6 +34,7 @@ func syncdRules() []rule {
 		{"horizon.past", positive},
 		{"horizon.future", positive},
 		{"serve.listen", pattern(`^`+config.Off+`$|:[0-9]+$`, "HOST:PORT such as 127.0.0.1:8787, or off")},
+		{"push.url", pattern(`^$|`+config.PushForm.String(), "https://HOST such as https://syncd.acme.com")},
 		{"connections[].name", pattern(config.NameForm.String(), "only the characters a-z 0-9 . @ _ -")},
 	}
 }

@@ -41,12 +41,21 @@ func Transport(base http.RoundTripper, p Policy) http.RoundTripper {
 	return &retryablehttp.RoundTripper{Client: c}
 }
 
+type once struct{}
+
+// Once has the requests of ctx sent a single time: those that make something new each time they are heard. An
+// answer that was lost does not say that the request was.
+func Once(ctx context.Context) context.Context { return context.WithValue(ctx, once{}, true) }
+
 // noRedirect: an API that redirects would make us send a bearer token to a host we did not choose.
 func noRedirect(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 
 func (p Policy) check(ctx context.Context, resp *http.Response, err error) (bool, error) {
 	if ctx.Err() != nil {
 		return false, ctx.Err()
+	}
+	if ctx.Value(once{}) != nil {
+		return false, nil
 	}
 	if err != nil {
 		var final interface{ Permanent() bool }

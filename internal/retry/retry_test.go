@@ -146,3 +146,20 @@ func TestAfter(t *testing.T) {
 		}
 	}
 }
+
+// TestOnce: what must not be repeated is not, and its outcome comes up as it is.
+func TestOnce(t *testing.T) {
+	for _, first := range []func(*http.Request) (*http.Response, error){
+		fails(errors.New("reset")), answer(503, "busy"), answer(429, "", "Retry-After", "1"),
+	} {
+		s := &script{answers: list(first, answer(200, "ok"))}
+		r, err := http.NewRequestWithContext(Once(t.Context()), "POST", "https://api.example/watch", strings.NewReader("{}"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp, err := Transport(s, Default).RoundTrip(r)
+		if len(s.bodies) != 1 || (err == nil) != (resp != nil) || err == nil && resp.StatusCode == 200 {
+			t.Errorf("%d requests, %v, %v", len(s.bodies), resp, err)
+		}
+	}
+}

@@ -87,6 +87,17 @@ type Source struct {
 	Failures  int64
 	Error     string
 	ReadAs    string
+	Pushes    int64
+}
+
+type Subscription struct {
+	ID         string
+	Source     string
+	Resource   string
+	SecretHash string
+	Address    string
+	UntilAt    int64
+	MadeAt     int64
 }
 
 type Undecided struct {

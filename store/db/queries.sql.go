@@ -229,6 +229,42 @@ func (q *Queries) DropSecret(ctx context.Context, arg DropSecretParams) error {
 	return err
 }
 
+const dropSubscription = `-- name: DropSubscription :exec
+DELETE FROM subscriptions WHERE id = $1
+`
+
+func (q *Queries) DropSubscription(ctx context.Context, id string) error {
+	_, err := q.db.ExecContext(ctx, dropSubscription, id)
+	return err
+}
+
+const dropSubscriptionsOver = `-- name: DropSubscriptionsOver :exec
+DELETE FROM subscriptions WHERE until_at <= $1
+`
+
+func (q *Queries) DropSubscriptionsOver(ctx context.Context, at int64) error {
+	_, err := q.db.ExecContext(ctx, dropSubscriptionsOver, at)
+	return err
+}
+
+const makeDue = `-- name: MakeDue :exec
+UPDATE sources
+SET pushes = pushes + 1,
+    next_at = CASE WHEN failures = 0 AND next_at > CAST($1 AS bigint) THEN CAST($1 AS bigint) ELSE next_at END
+WHERE id = $2
+`
+
+type MakeDueParams struct {
+	At int64
+	ID string
+}
+
+// What waits because it failed goes on waiting.
+func (q *Queries) MakeDue(ctx context.Context, arg MakeDueParams) error {
+	_, err := q.db.ExecContext(ctx, makeDue, arg.At, arg.ID)
+	return err
+}
+
 const markAllUndecided = `-- name: MarkAllUndecided :exec
 INSERT INTO undecided (meeting, since)
 SELECT meeting, CAST($1 AS bigint) FROM copies WHERE copies.end_at > CAST($2 AS bigint) OR copies.start_at = 0
@@ -290,7 +326,7 @@ func (q *Queries) MarkUndecided(ctx context.Context, arg MarkUndecidedParams) er
 }
 
 const meetingCopies = `-- name: MeetingCopies :many
-SELECT copies.source, copies.ref, copies.meeting, copies.start_at, copies.end_at, copies.listing, copies.data, sources.id, sources.driver, sources.account, sources.calendar, sources.is_primary, sources.cursor, sources.reading, sources.listing, sources.held, sources.no_access, sources.next_at, sources.pulled_at, sources.failures, sources.error, sources.read_as
+SELECT copies.source, copies.ref, copies.meeting, copies.start_at, copies.end_at, copies.listing, copies.data, sources.id, sources.driver, sources.account, sources.calendar, sources.is_primary, sources.cursor, sources.reading, sources.listing, sources.held, sources.no_access, sources.next_at, sources.pulled_at, sources.failures, sources.error, sources.read_as, sources.pushes
 FROM copies JOIN sources ON sources.id = copies.source
 WHERE copies.meeting = $1
 ORDER BY copies.source, copies.ref
@@ -333,6 +369,7 @@ func (q *Queries) MeetingCopies(ctx context.Context, meeting string) ([]MeetingC
 			&i.Source.Failures,
 			&i.Source.Error,
 			&i.Source.ReadAs,
+			&i.Source.Pushes,
 		); err != nil {
 			return nil, err
 		}
@@ -667,27 +704,65 @@ func (q *Queries) PutSource(ctx context.Context, arg PutSourceParams) error {
 	return err
 }
 
+const putSubscription = `-- name: PutSubscription :exec
+INSERT INTO subscriptions (id, source, resource, secret_hash, address, until_at, made_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7)
+ON CONFLICT (id) DO UPDATE
+SET source = excluded.source, resource = excluded.resource, secret_hash = excluded.secret_hash, address = excluded.address,
+    until_at = excluded.until_at, made_at = excluded.made_at
+`
+
+type PutSubscriptionParams struct {
+	ID         string
+	Source     string
+	Resource   string
+	SecretHash string
+	Address    string
+	UntilAt    int64
+	MadeAt     int64
+}
+
+func (q *Queries) PutSubscription(ctx context.Context, arg PutSubscriptionParams) error {
+	_, err := q.db.ExecContext(ctx, putSubscription,
+		arg.ID,
+		arg.Source,
+		arg.Resource,
+		arg.SecretHash,
+		arg.Address,
+		arg.UntilAt,
+		arg.MadeAt,
+	)
+	return err
+}
+
 const reportPull = `-- name: ReportPull :exec
 UPDATE sources
-SET next_at = $1, pulled_at = $2, failures = $3,
-    error = $4, no_access = $5
-WHERE id = $6
+SET next_at = CASE WHEN CAST($1 AS bigint) = 0 AND pushes <> $2
+        THEN CAST($3 AS bigint) ELSE CAST($4 AS bigint) END,
+    pulled_at = $5, failures = CAST($1 AS bigint),
+    error = $6, no_access = $7
+WHERE id = $8
 `
 
 type ReportPullParams struct {
+	Failures int64
+	Pushes   int64
+	PushedAt int64
 	NextAt   int64
 	PulledAt int64
-	Failures int64
 	Error    string
 	NoAccess bool
 	ID       string
 }
 
+// A push that came while the pull went on may tell of what it did not see; a provider's wait is not cut short.
 func (q *Queries) ReportPull(ctx context.Context, arg ReportPullParams) error {
 	_, err := q.db.ExecContext(ctx, reportPull,
+		arg.Failures,
+		arg.Pushes,
+		arg.PushedAt,
 		arg.NextAt,
 		arg.PulledAt,
-		arg.Failures,
 		arg.Error,
 		arg.NoAccess,
 		arg.ID,
@@ -886,7 +961,7 @@ func (q *Queries) SeeCopy(ctx context.Context, arg SeeCopyParams) error {
 }
 
 const source = `-- name: Source :one
-SELECT id, driver, account, calendar, is_primary, cursor, reading, listing, held, no_access, next_at, pulled_at, failures, error, read_as FROM sources WHERE id = $1
+SELECT id, driver, account, calendar, is_primary, cursor, reading, listing, held, no_access, next_at, pulled_at, failures, error, read_as, pushes FROM sources WHERE id = $1
 `
 
 func (q *Queries) Source(ctx context.Context, id string) (Source, error) {
@@ -908,12 +983,13 @@ func (q *Queries) Source(ctx context.Context, id string) (Source, error) {
 		&i.Failures,
 		&i.Error,
 		&i.ReadAs,
+		&i.Pushes,
 	)
 	return i, err
 }
 
 const sources = `-- name: Sources :many
-SELECT id, driver, account, calendar, is_primary, cursor, reading, listing, held, no_access, next_at, pulled_at, failures, error, read_as FROM sources ORDER BY id
+SELECT id, driver, account, calendar, is_primary, cursor, reading, listing, held, no_access, next_at, pulled_at, failures, error, read_as, pushes FROM sources ORDER BY id
 `
 
 func (q *Queries) Sources(ctx context.Context) ([]Source, error) {
@@ -941,6 +1017,119 @@ func (q *Queries) Sources(ctx context.Context) ([]Source, error) {
 			&i.Failures,
 			&i.Error,
 			&i.ReadAs,
+			&i.Pushes,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const subscription = `-- name: Subscription :one
+SELECT subscriptions.id, subscriptions.source, subscriptions.resource, subscriptions.secret_hash, subscriptions.address, subscriptions.until_at, subscriptions.made_at, sources.id, sources.driver, sources.account, sources.calendar, sources.is_primary, sources.cursor, sources.reading, sources.listing, sources.held, sources.no_access, sources.next_at, sources.pulled_at, sources.failures, sources.error, sources.read_as, sources.pushes
+FROM subscriptions JOIN sources ON sources.id = subscriptions.source
+WHERE subscriptions.id = $1
+`
+
+type SubscriptionRow struct {
+	Subscription Subscription
+	Source       Source
+}
+
+func (q *Queries) Subscription(ctx context.Context, id string) (SubscriptionRow, error) {
+	row := q.db.QueryRowContext(ctx, subscription, id)
+	var i SubscriptionRow
+	err := row.Scan(
+		&i.Subscription.ID,
+		&i.Subscription.Source,
+		&i.Subscription.Resource,
+		&i.Subscription.SecretHash,
+		&i.Subscription.Address,
+		&i.Subscription.UntilAt,
+		&i.Subscription.MadeAt,
+		&i.Source.ID,
+		&i.Source.Driver,
+		&i.Source.Account,
+		&i.Source.Calendar,
+		&i.Source.IsPrimary,
+		&i.Source.Cursor,
+		&i.Source.Reading,
+		&i.Source.Listing,
+		&i.Source.Held,
+		&i.Source.NoAccess,
+		&i.Source.NextAt,
+		&i.Source.PulledAt,
+		&i.Source.Failures,
+		&i.Source.Error,
+		&i.Source.ReadAs,
+		&i.Source.Pushes,
+	)
+	return i, err
+}
+
+const subscriptions = `-- name: Subscriptions :many
+SELECT id, source, resource, secret_hash, address, until_at, made_at FROM subscriptions ORDER BY id
+`
+
+func (q *Queries) Subscriptions(ctx context.Context) ([]Subscription, error) {
+	rows, err := q.db.QueryContext(ctx, subscriptions)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []Subscription
+	for rows.Next() {
+		var i Subscription
+		if err := rows.Scan(
+			&i.ID,
+			&i.Source,
+			&i.Resource,
+			&i.SecretHash,
+			&i.Address,
+			&i.UntilAt,
+			&i.MadeAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const subscriptionsOf = `-- name: SubscriptionsOf :many
+SELECT id, source, resource, secret_hash, address, until_at, made_at FROM subscriptions WHERE source = $1 ORDER BY made_at DESC, id
+`
+
+func (q *Queries) SubscriptionsOf(ctx context.Context, source string) ([]Subscription, error) {
+	rows, err := q.db.QueryContext(ctx, subscriptionsOf, source)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []Subscription
+	for rows.Next() {
+		var i Subscription
+		if err := rows.Scan(
+			&i.ID,
+			&i.Source,
+			&i.Resource,
+			&i.SecretHash,
+			&i.Address,
+			&i.UntilAt,
+			&i.MadeAt,
 		); err != nil {
 			return nil, err
 		}
