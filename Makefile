@@ -1,4 +1,4 @@
-# make test is all that a change has to pass. It needs Go and nothing else.
+# make test is all that a change has to pass. It needs Go; without Node, tests against peers from npm are skipped.
 
 .PHONY: test vet staticcheck vuln generate record soak fuzz bench
 
