@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -13,7 +14,8 @@ import (
 )
 
 // A Story is a provider that does what providers do: its own kinds of edits, operations on series, changes of
-// who may see what, expiries, faults. Everything in it follows from the seed.
+// who may see what, expiries, faults. Everything in it follows from the seed. Its time is time.Now: the story
+// takes place in a bubble of synctest, where days go by in no time.
 type Story interface {
 	// Connector makes a new connector, so that it can't remember anything.
 	Connector(t *testing.T) connectors.Connector
@@ -23,10 +25,6 @@ type Story interface {
 	Step(r *rand.Rand)
 	// Trouble makes requests go wrong at random from now on, or ends that.
 	Trouble(r *rand.Rand, on bool)
-	// Pass lets time go by.
-	Pass(d time.Duration)
-	// Now is the tenant's time.
-	Now() time.Time
 	// Truth is what the calendar holds in the window for whoever reads it; readable says whether it may be
 	// read at all. It must not come from what the connector reads.
 	Truth(src calendar.Source, w calendar.Window) (events []calendar.Event, readable bool)
@@ -42,7 +40,9 @@ func HorizonAt(now time.Time) calendar.Window {
 // going by. After each of them what was stored must be the truth, whole event by whole event.
 func Stories(t *testing.T, first, n uint64, newStory func(t *testing.T, seed uint64) Story) {
 	for seed := first; seed < first+n; seed++ {
-		t.Run(fmt.Sprintf("story/%d", seed), func(t *testing.T) { testStory(t, newStory(t, seed), seed) })
+		t.Run(fmt.Sprintf("story/%d", seed), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) { testStory(t, newStory(t, seed), seed) })
+		})
 		if t.Failed() {
 			t.Logf("seed %d; to see it alone: -run '%s/story/%d$'", seed, t.Name(), seed)
 			return // one is enough to look at
@@ -68,18 +68,18 @@ func testStory(t *testing.T, s Story, seed uint64) {
 		case n < 13:
 			s.Trouble(r, false)
 		case n < 14:
-			s.Pass(time.Duration(r.IntN(36)) * time.Hour)
+			time.Sleep(time.Duration(r.IntN(36)) * time.Hour)
 		default:
 			for _, src := range s.Sources() {
 				l := ledger(src)
 				l.crash = func() bool { return r.IntN(8) == 0 }
-				l.try(t, s.Connector(t), src, HorizonAt(s.Now()), 1+r.IntN(4))
+				l.try(t, s.Connector(t), src, HorizonAt(time.Now()), 1+r.IntN(4))
 			}
 		}
 	}
 	s.Trouble(r, false)
-	s.Pass(2 * time.Hour) // whatever was to wait has waited
-	w := HorizonAt(s.Now())
+	time.Sleep(2 * time.Hour) // whatever was to wait has waited
+	w := HorizonAt(time.Now())
 	for _, src := range s.Sources() {
 		want, readable := s.Truth(src, w)
 		if !readable {

@@ -32,7 +32,7 @@ var Default = Policy{Max: 2, Wait: 2 * time.Second, MinWait: 200 * time.Millisec
 func Transport(base http.RoundTripper, p Policy) http.RoundTripper {
 	c := retryablehttp.NewClient()
 	c.Logger = nil // it logs URLs, and those hold addresses
-	c.HTTPClient = &http.Client{Transport: base, CheckRedirect: noRedirect}
+	c.HTTPClient = &http.Client{Transport: bounded{base}, CheckRedirect: noRedirect}
 	c.RetryMax = p.Max
 	c.CheckRetry = p.check
 	c.Backoff = p.backoff
@@ -46,6 +46,37 @@ type once struct{}
 // Once has the requests of ctx sent a single time: those that make something new each time they are heard. An
 // answer that was lost does not say that the request was.
 func Once(ctx context.Context) context.Context { return context.WithValue(ctx, once{}, true) }
+
+// MaxAnswer is the longest answer that is read, in bytes: more than any page of a provider's.
+const MaxAnswer = 64 << 20
+
+// ErrTooLong is how reading an answer ends that is longer.
+var ErrTooLong = errors.New("the answer is longer than 64 MiB")
+
+// bounded ends answers that are too long: the SDKs read whatever comes.
+type bounded struct{ base http.RoundTripper }
+
+func (b bounded) RoundTrip(r *http.Request) (*http.Response, error) {
+	resp, err := b.base.RoundTrip(r)
+	if err == nil {
+		resp.Body = &boundedBody{resp.Body, MaxAnswer}
+	}
+	return resp, err
+}
+
+type boundedBody struct {
+	io.ReadCloser
+	left int64
+}
+
+func (b *boundedBody) Read(p []byte) (int, error) {
+	if b.left <= 0 {
+		return 0, ErrTooLong
+	}
+	n, err := b.ReadCloser.Read(p[:min(int64(len(p)), b.left)])
+	b.left -= int64(n)
+	return n, err
+}
 
 // noRedirect: an API that redirects would make us send a bearer token to a host we did not choose.
 func noRedirect(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }

@@ -163,3 +163,28 @@ func TestOnce(t *testing.T) {
 		}
 	}
 }
+
+type endless struct{}
+
+func (endless) Read(p []byte) (int, error) { return len(p), nil }
+func (endless) Close() error               { return nil }
+func (e endless) RoundTrip(r *http.Request) (*http.Response, error) {
+	return &http.Response{StatusCode: http.StatusOK, Body: e, Request: r}, nil
+}
+
+// TestEndless: an answer without an end is cut off.
+func TestEndless(t *testing.T) {
+	rt := Transport(endless{}, Default)
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://provider.example/", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := rt.RoundTrip(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if n, err := io.Copy(io.Discard, resp.Body); n != MaxAnswer || !errors.Is(err, ErrTooLong) {
+		t.Errorf("read %d bytes, then %v", n, err)
+	}
+}
