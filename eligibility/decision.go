@@ -42,5 +42,5 @@ type Decision struct {
 	// meetings are one call. They are no part of the trace.
 	MeetingID string   `json:"-"`
 	CallKeys  []string `json:"-"`
-	Title     string   `json:"-"` // the lead copy's; "" for private meetings when those are excluded
+	Title     string   `json:"-"` // the lead copy's, or what another copy has if it has none; "" for private meetings when those are excluded
 }

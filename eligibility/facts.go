@@ -76,6 +76,7 @@ func (f *facts) findCopies(copies []calendar.Copy) {
 	}
 	slices.SortStableFunc(f.all, func(a, b readCopy) int {
 		return cmp.Or(
+			compareBool(a.Hidden, b.Hidden), // what shows times alone says least
 			-cmp.Compare(a.Sequence, b.Sequence),
 			-a.Updated.Compare(b.Updated),
 			cmp.Compare(a.Source.Driver, b.Source.Driver),
@@ -87,7 +88,7 @@ func (f *facts) findCopies(copies []calendar.Copy) {
 	if slices.ContainsFunc(f.all, f.disabled) {
 		f.copies = slices.DeleteFunc(slices.Clone(f.all), f.disabled)
 	}
-	if lead := slices.IndexFunc(f.copies, f.organizersOwn); lead > 0 {
+	if lead := slices.IndexFunc(f.copies, func(c readCopy) bool { return f.organizersOwn(c) && !c.Hidden }); lead > 0 {
 		c := f.copies[lead]
 		copy(f.copies[1:], f.copies[:lead]) // what follows stays the newest first, the organizer's other calendars too
 		f.copies[0] = c
@@ -95,6 +96,9 @@ func (f *facts) findCopies(copies []calendar.Copy) {
 	f.mailed = slices.ContainsFunc(f.copies, readCopy.mailed)
 	if len(f.copies) > 0 {
 		f.lead = f.copies[0].Event
+		for i := 1; i < len(f.copies) && f.lead.Title == ""; i++ { // a room, or a calendar of times alone, has none
+			f.lead.Title = f.copies[i].Title
+		}
 	}
 }
 

@@ -164,6 +164,12 @@ func TestRules(t *testing.T) {
 			s.copies = append(s.copies, copyOf("google", "bob@acme.com"))
 			s.first().Hidden = true
 		}, "calendar_access: pass", "", ""},
+		{"the newest copy shows times alone, and another one what it is", func(s *scene) {
+			s.copies = append(s.copies, copyOf("google", "bob@acme.com"))
+			s.copies[1].Hidden, s.copies[1].Sequence, s.copies[1].Title, s.copies[1].Organizer = true, 9, "", calendar.Person{}
+			s.copies[0].Title = "Interview"
+			s.copies[0].Organizer.Email, s.policy.Exclude.TitleKeywords = "joe@globex.com", []string{"interview"}
+		}, "excluded_title: fail", "interview", "exclude.title_keywords"},
 		{"a secondary calendar, read as a member", func(s *scene) {
 			s.first().Source.Account, s.first().Source.Calendar, s.first().Source.User = "people", "c_1@group.calendar.google.com", "Ana@acme.com"
 		}, "recordable_participant: pass", "", ""},
@@ -449,5 +455,17 @@ func TestCallNumber(t *testing.T) {
 	s.first().Conference[0].URL = "https://acme.zoom.us/j/5551234567"
 	if d := s.decide(); len(d.CallKeys) != 0 || d.MeetingID != "5551234567" {
 		t.Errorf("the number in the link itself: %q, %q", d.MeetingID, d.CallKeys)
+	}
+}
+
+// TestTitleOfAnother: a lead copy without a title, such as a room's, leaves it to the next one that has one.
+func TestTitleOfAnother(t *testing.T) {
+	s := newScene()
+	room := copyOf("google", "room@acme.com")
+	room.Title, room.Location, room.Sequence = "", "", 9
+	s.first().Organizer.Email, room.Organizer.Email = "joe@globex.com", "joe@globex.com"
+	s.copies = append(s.copies, room)
+	if d := s.decide(); d.Title != "Kick-off" || d.JoinURL == "" {
+		t.Errorf("%q, %q", d.Title, d.JoinURL)
 	}
 }

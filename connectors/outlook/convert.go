@@ -20,6 +20,9 @@ type event struct {
 	IsAllDay              bool       `json:"isAllDay"`
 	IsCancelled           bool       `json:"isCancelled"`
 	IsDraft               bool       `json:"isDraft"`
+	IsOrganizer           bool       `json:"isOrganizer"`
+	HideAttendees         bool       `json:"hideAttendees"`
+	ResponseStatus        answer     `json:"responseStatus"` // the mailbox's owner's
 	Sensitivity           string     `json:"sensitivity"`
 	ShowAs                string     `json:"showAs"`
 	Organizer             recipient  `json:"organizer"`
@@ -48,9 +51,10 @@ type (
 	attendee struct {
 		recipient
 		Type   string `json:"type"` // required, optional, resource
-		Status struct {
-			Response string `json:"response"`
-		} `json:"status"`
+		Status answer `json:"status"`
+	}
+	answer struct {
+		Response string `json:"response"`
 	}
 	location struct {
 		DisplayName string `json:"displayName"`
@@ -80,9 +84,9 @@ var responses = map[string]string{
 // alone are the kinds of entries without guests, by how they show their owner.
 var alone = map[string]string{"oof": calendar.KindOutOfOffice, "workingElsewhere": calendar.KindWorkingLocation}
 
-// convert is one element of a page as ours, and whether it is one that counts: masters of series and
-// drafts do not. Of an element that can't be read, its id and what could be read remain, without times.
-func convert(raw json.RawMessage) (calendar.Event, bool) {
+// convert is one element of a page of the owner's mailbox as ours, and whether it is one that counts: masters of
+// series and drafts do not. Of an element that can't be read, its id and what could be read remain, without times.
+func convert(raw json.RawMessage, owner string) (calendar.Event, bool) {
 	var e event
 	broken := json.Unmarshal(raw, &e) != nil // fields behind the bad one have been read all the same
 	if e.ID == "" || e.Type == "seriesMaster" || e.IsDraft {
@@ -108,8 +112,18 @@ func convert(raw json.RawMessage) (calendar.Event, bool) {
 	if e.Type == "occurrence" || e.Type == "exception" {
 		out.Original = original(e, out.Start)
 	}
+	out.GuestsHidden = e.HideAttendees && !e.IsOrganizer
+	room := false
 	for _, a := range e.Attendees {
-		out.Attendees = append(out.Attendees, guest(a))
+		g := guest(a)
+		if strings.EqualFold(g.Email, owner) {
+			// Exchange notes the owner's own answer beside the list, and passes on what the organizer has of it.
+			if r, ok := responses[e.ResponseStatus.Response]; ok {
+				g.Response = r
+			}
+			room = room || g.Kind == calendar.AttendeeResource
+		}
+		out.Attendees = append(out.Attendees, g)
 	}
 	if e.OnlineMeeting != nil && e.OnlineMeeting.JoinURL != "" {
 		out.Conference = append(out.Conference, calendar.Conference{Kind: "video", URL: e.OnlineMeeting.JoinURL})
@@ -121,6 +135,11 @@ func convert(raw json.RawMessage) (calendar.Event, bool) {
 		out.Updated = t.UTC()
 	}
 	out.TimeZone = zoneName(e.OriginalStartTimeZone)
+	if room {
+		// A room's mailbox has the organizer's name for a subject, and may have no body (Set-CalendarProcessing:
+		// AddOrganizerToSubject, DeleteSubject, DeleteComments). What the meeting is about, others know.
+		out.Title, out.Location, out.Description, out.Conference = "", "", "", nil
+	}
 	return out, true
 }
 

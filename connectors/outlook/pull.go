@@ -154,7 +154,7 @@ func (c *connector) list(ctx context.Context, g *graph.Client, user string, at c
 	}
 	p := connectors.Page{First: at.Link == "", Full: true}
 	for _, raw := range got.Value {
-		if e, ok := convert(raw); ok {
+		if e, ok := convert(raw, user); ok {
 			p.Events = append(p.Events, e)
 		}
 	}
