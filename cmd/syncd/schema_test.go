@@ -228,7 +228,7 @@ connections:
     tape: tape.yaml
     google: {domain: acme.com, service_account_file: key.json, admin: admin@acme.com, users: [ana@acme.com]}
   - name: a
-    outlook: {tenant: acme.com, client_id: id, client_secret_file: secret, cloud: dod, users: [eve@acme.com]}
+    outlook: {tenant: acme.com, client_id: id, client_secret_file: secret, cloud: dod, users: [eve@acme.com], calendars: all}
   - name: a
     coordinator: {address: notes@acme.com, folder: mail}
   - name: a

@@ -35,7 +35,7 @@ import (
 var Driver = connectors.Driver{
 	Name:   "outlook",
 	Doc:    "a Microsoft 365 tenant, company-wide",
-	Config: func() connectors.Config { return &Config{Cloud: "global"} },
+	Config: func() connectors.Config { return &Config{Cloud: "global", Calendars: calendarsPrimary} },
 }
 
 // cloud is where a national cloud's services are.
@@ -57,6 +57,8 @@ type Config struct {
 	ClientSecretFile string   `yaml:"client_secret_file"`
 	Cloud            string   `yaml:"cloud"`                        // a national cloud: (global) | gcc_high | dod | china
 	Users            []string `yaml:"users" jsonschema:"pattern=@"` // instead of the roster
+	// Calendars are which of each user's are read: the primary one, or all of them.
+	Calendars string `yaml:"calendars" jsonschema:"enum=,enum=primary,enum=all"` // (primary) | all
 
 	pageSize int32 // of listings; for tests
 }
@@ -69,6 +71,9 @@ func (c *Config) Validate() error {
 	}
 	if _, ok := clouds[c.Cloud]; !ok {
 		errs = append(errs, fmt.Errorf("cloud: %q is none of %s", c.Cloud, strings.Join(slices.Sorted(maps.Keys(clouds)), ", ")))
+	}
+	if !slices.Contains([]string{calendarsPrimary, calendarsAll, ""}, c.Calendars) {
+		errs = append(errs, fmt.Errorf("calendars: %q is none of primary, all", c.Calendars))
 	}
 	for _, u := range c.Users {
 		if !strings.Contains(u, "@") {
@@ -200,7 +205,8 @@ func (c *connector) read(a graph.Answer, err error, doing string) (page, error) 
 	return p, nil
 }
 
-// Sources are the primary calendars of the users, of the configured ones, or of every enabled member.
+// Sources are the primary calendars of the configured users, or of every enabled member, and with "calendars:
+// all" their others.
 // Whether a mailbox may be read is found out by pulling it.
 func (c *connector) Sources(ctx context.Context, _ []string) ([]calendar.Source, error) {
 	users := c.cfg.Users
@@ -212,15 +218,24 @@ func (c *connector) Sources(ctx context.Context, _ []string) ([]calendar.Source,
 	}
 	sources := make([]calendar.Source, 0, len(users))
 	seen := map[string]bool{} // addresses are the same in any case
+	var each []string
 	for _, u := range users {
 		u = strings.ToLower(u)
 		if seen[u] {
 			continue
 		}
 		seen[u] = true
+		each = append(each, u)
 		s := calendar.NewSource(Driver.Name, c.env.Account, u)
 		s.Primary = true
 		sources = append(sources, s)
+	}
+	if c.cfg.Calendars == calendarsAll {
+		more, err := c.secondary(ctx, each)
+		if err != nil {
+			return nil, err
+		}
+		sources = append(sources, more...)
 	}
 	return sources, nil
 }

@@ -91,9 +91,12 @@ func guests(emails ...string) []any {
 	return all
 }
 
+// tenant is a small company whose lists have small pages, and whose deltas may begin with an empty one.
 func tenant() *fakegraph.Tenant {
-	return fakegraph.New(now, fakegraph.User{Email: eve}, fakegraph.User{Email: "finn@acme.co.uk"}, fakegraph.User{Email: "zoe@acme.co.uk", Disabled: true},
+	tn := fakegraph.New(now, fakegraph.User{Email: eve}, fakegraph.User{Email: "finn@acme.co.uk"}, fakegraph.User{Email: "zoe@acme.co.uk", Disabled: true},
 		fakegraph.User{Email: "old@acme.co.uk", NoMailbox: true}, fakegraph.User{Email: "room1@acme.co.uk"})
+	tn.RosterPage, tn.Quirks.EmptyFirst = 3, true
+	return tn
 }
 
 func TestConformance(t *testing.T) {

@@ -57,7 +57,6 @@ func (c cursor) encode() (connectors.Cursor, error) {
 // Pull goes one page further. A full reading walks the delta to its end first, and lists the window
 // then, so that a change in between is told by the next question.
 func (c *connector) Pull(ctx context.Context, src calendar.Source, cur connectors.Cursor, horizon calendar.Window) (connectors.Page, error) {
-	user := src.Calendar
 	if err := ctx.Err(); err != nil {
 		return connectors.Page{}, err
 	}
@@ -81,18 +80,18 @@ func (c *connector) Pull(ctx context.Context, src calendar.Source, cur connector
 		return connectors.Page{}, err
 	}
 	if at.State == view {
-		return c.list(ctx, g, user, at)
+		return c.list(ctx, g, src, at)
 	}
 	if at.State == idle {
 		at = cursor{From: at.From, To: at.To, State: walk, Link: at.Delta, Unswept: at.Unswept}
 	}
-	return c.follow(ctx, g, user, at)
+	return c.follow(ctx, g, src, at)
 }
 
 // follow reads one page of the delta. What is on it does not count, only whether anything is.
-func (c *connector) follow(ctx context.Context, g *graph.Client, user string, at cursor) (connectors.Page, error) {
-	a, err := g.Delta(ctx, user, calendar.Window{Start: at.From, End: at.To}, c.pageLimit(), at.Link)
-	p, err := c.read(a, err, "ask for changes in the calendar of "+user)
+func (c *connector) follow(ctx context.Context, g *graph.Client, src calendar.Source, at cursor) (connectors.Page, error) {
+	a, err := g.Delta(ctx, of(src), calendar.Window{Start: at.From, End: at.To}, c.pageLimit(), at.Link)
+	p, err := c.read(a, err, "ask for changes in the calendar of "+src.Calendar)
 	if err != nil {
 		return connectors.Page{}, at.blame(a, err)
 	}
@@ -112,7 +111,7 @@ func (c *connector) follow(ctx context.Context, g *graph.Client, user string, at
 	case p.NextLink != "":
 		next, next.Link = at, p.NextLink // an empty page is not the end
 	default:
-		return connectors.Page{}, fmt.Errorf("outlook: the delta of %s has neither a next page nor an end", user)
+		return connectors.Page{}, fmt.Errorf("outlook: the delta of %s has neither a next page nor an end", src.Calendar)
 	}
 	cur, err := next.encode()
 	out := connectors.Page{Next: cur, More: next.State != idle}
@@ -146,15 +145,15 @@ func fingerprint(items []json.RawMessage) uint64 {
 }
 
 // list reads one page of the window.
-func (c *connector) list(ctx context.Context, g *graph.Client, user string, at cursor) (connectors.Page, error) {
-	a, err := g.View(ctx, user, calendar.Window{Start: at.From, End: at.To}, c.pageLimit(), at.Link)
-	got, err := c.read(a, err, "read the calendar of "+user)
+func (c *connector) list(ctx context.Context, g *graph.Client, src calendar.Source, at cursor) (connectors.Page, error) {
+	a, err := g.View(ctx, of(src), calendar.Window{Start: at.From, End: at.To}, c.pageLimit(), at.Link)
+	got, err := c.read(a, err, "read the calendar of "+src.Calendar)
 	if err != nil {
 		return connectors.Page{}, at.blame(a, err)
 	}
 	p := connectors.Page{First: at.Link == "", Full: true}
 	for _, raw := range got.Value {
-		if e, ok := convert(raw, user); ok {
+		if e, ok := convert(raw, src.Reader()); ok {
 			p.Events = append(p.Events, e)
 		}
 	}

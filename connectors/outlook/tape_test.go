@@ -63,8 +63,7 @@ func TestRecorded(t *testing.T) {
 // TestDemoTape: the made-up company of configs/demo.yaml. All users are read, then some things change,
 // then nothing does.
 func TestDemoTape(t *testing.T) {
-	tn := fakegraph.New(now, fakegraph.User{Email: eve}, fakegraph.User{Email: "finn@acme.co.uk"}, fakegraph.User{Email: "zoe@acme.co.uk", Disabled: true},
-		fakegraph.User{Email: "old@acme.co.uk", NoMailbox: true}, fakegraph.User{Email: "room1@acme.co.uk"})
+	tn := tenant()
 	tn.Steady = true // the demo goes on when the tape has ended
 	for user, events := range demoStory() {
 		for _, e := range events {

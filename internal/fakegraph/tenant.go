@@ -1,111 +1,128 @@
 // Package fakegraph is a simulated Microsoft 365 tenant: the parts of Microsoft Graph and of the token
-// endpoint that syncd uses, with their traps. It is for tests and for recording the demo. What it does
-// and where that is written: "Get incremental changes to events in a calendar view", "List
-// calendarView", and the threads that the traps are known from: occurrences without their fields,
-// deletions without a tombstone, tombstones from outside the window, empty first pages.
+// endpoint that syncd uses, with their traps. It is for tests, for recording the demo, and for trying
+// syncd without a tenant ("syncd demo serve outlook").
+//
+// It is a model, and an API over it. The model ([Event], [User], [Group]) is edited by methods of
+// [Tenant]; the API answers as Graph does. What an ideal reader would see is told by [Tenant.Truth], which
+// shares no code with the API's lists, so that a connector, and the API itself, can be judged by it.
+//
+// Where the behaviour is written: "Get incremental changes to events in a calendar view" (delta),
+// "List calendarView", "List instances", "Use delta query", "Microsoft Graph throttling limits",
+// "Combine multiple requests in one HTTP call using JSON batching", "Microsoft identity platform and the
+// OAuth 2.0 client credentials flow" and "… authorization code flow", "Change notifications". The traps
+// are known from issues of microsoftgraph/microsoft-graph-docs, which are named where they are simulated.
+//
+// The simulation goes no further than this: it knows daily and weekly series only, writes come from Go
+// and not by the API (but for subscriptions), and properties that Graph computes for display are plain.
 package fakegraph
 
 import (
-	"encoding/hex"
 	"fmt"
-	"maps"
-	"slices"
-	"strings"
+	"hash/fnv"
+	"net/http"
 	"sync"
 	"time"
 )
 
-// A Tenant is one organization. It is an http.RoundTripper for all of Microsoft's hosts, and
-// deterministic.
+// A Tenant is one organization. It is an http.RoundTripper for all of Microsoft's hosts, which it tells
+// apart by path, and an http.Handler. It is deterministic, and safe for concurrent use; its exported
+// fields are set before the first request.
 type Tenant struct {
-	// Now is the tenant's clock.
+	// Now is the tenant's clock, and the only one.
 	Now func() time.Time
+	// Names are the tenant's domains and ids that the token endpoint knows; none: any.
+	Names []string
 	// Steady gives an idle look the link back that it came with, so that a tape of it can be played on for ever.
 	Steady bool
+	// RosterPage bounds the pages of users, groups and members. 0: as many as asked for.
+	RosterPage int
+	Quirks     Quirks
+	Limits     Limits
+	// Fault, if set, is asked of every request what goes wrong with it.
+	Fault func(*http.Request) Fault
+	// Send delivers change notifications; nil: nothing can be subscribed to.
+	Send func(*http.Request) (*http.Response, error)
+	// Loss, if set, says how often the n-th notification arrives: 0 is lost, 2 is a duplicate.
+	Loss func(n int) int
 
-	mu        sync.Mutex
-	users     []User
-	mailboxes map[string]*mailbox // by address
-	tokens    map[string]time.Time
-	rounds    map[string]round // delta rounds, by the name in their links
-	epoch     int              // delta tokens of earlier generations have expired
-	throttle  time.Duration    // 0: not throttled
-	revoked   bool
+	mu           sync.Mutex
+	users        []*User
+	mailboxes    map[string]*mailbox // by the owner's id
+	groups       []*Group
+	groupLog     []string               // ids of groups, as they changed
+	memberTokens map[string]memberToken // rounds of groups/delta
+	apps         map[string]*App
+	issued       issued
+	rounds       map[string]*round // delta rounds, by the name in their links
+	recent       map[place][]string
+	high         map[place]int   // the newest generation of delta tokens
+	epoch        int             // delta tokens of earlier epochs have expired
+	wedged       map[string]bool // by the owner's id: delta never ends
+	throttle     time.Duration   // 0: not throttled
+	revoked      bool
+	challenge    bool // a refused token is answered with a claims challenge
+	gauge        gauge
+	journal      []Entry
+	push         push
+	counter      int
 }
 
-// A User is one line of the roster.
-type User struct {
-	Email     string
-	Disabled  bool // not enabled: the roster's filter leaves it out
-	NoMailbox bool // unlicensed: its calendar answers MailboxNotEnabledForRESTAPI
+// Quirks are what Graph does now and then, by choice of the test.
+type Quirks struct {
+	// Seed decides where a quirk strikes.
+	Seed uint64
+	// EmptyFirst begins delta rounds of more than three rows with an empty page (docs#2839).
+	EmptyFirst bool
+	// Repeat gives the rows of a round out in any order, series split over pages, some of them several
+	// times, and changed events also as they were before: the later lastModifiedDateTime counts ("Use
+	// delta query": replays).
+	Repeat bool
+	// SparseExceptions leaves fields out of a delta's exceptions that are as their master's
+	// (docs-contrib#8060).
+	SparseExceptions bool
+	// Strangers adds tombstones of events outside the window to a first round.
+	Strangers bool
+	// Generations is how many rounds of a calendar a delta token lives for. 0: for ever.
+	Generations int
+	// Cousins varies how a dead token is refused: not only by 410 SyncStateNotFound (docs#2350).
+	Cousins bool
 }
 
-// ClientID and ClientSecret are the application's credentials in every tenant.
-const (
-	ClientID     = "00000000-1111-2222-3333-444444444444"
-	ClientSecret = "made-up-secret"
-)
-
-// New is a tenant with these users.
+// New is a tenant with these users, and with one application ([ClientID]) that has a secret and an
+// administrator's consent to read users, groups and calendars.
 func New(now func() time.Time, users ...User) *Tenant {
-	t := &Tenant{Now: now, users: users, mailboxes: map[string]*mailbox{}, tokens: map[string]time.Time{}, rounds: map[string]round{}}
+	t := &Tenant{
+		Now: now, mailboxes: map[string]*mailbox{}, apps: map[string]*App{}, rounds: map[string]*round{},
+		memberTokens: map[string]memberToken{}, recent: map[place][]string{}, high: map[place]int{},
+		wedged: map[string]bool{}, issued: newIssued(), gauge: newGauge(), push: newPush(),
+	}
+	t.apps[ClientID] = &App{
+		ID: ClientID, Secret: ClientSecret, RefreshGrace: time.Hour,
+		Roles: []string{"Calendars.Read", "User.Read.All", "GroupMember.Read.All"},
+	}
 	for _, u := range users {
-		if !u.NoMailbox {
-			t.mailboxes[u.Email] = &mailbox{events: map[string]Event{}}
-		}
+		t.addUser(u)
 	}
 	return t
 }
 
-// An Event is a meeting in one calendar; with Weekly, a series of so many occurrences.
-type Event struct {
-	ID     string
-	UID    string         // the iCalendar UID: Exchange's own, or a foreign one, which is given out wrapped
-	Fields map[string]any // as Graph has them, but for ids and times
-	Start  time.Time      // UTC; midnight for an all-day entry
-	Length time.Duration
-	AllDay bool
-	Weekly int
-	// Exceptions, by the occurrence's number from 0.
-	Moved   map[int]time.Duration
-	Dropped map[int]bool
-}
-
-// mailbox is one user's calendar, and the log of its changes.
-type mailbox struct {
-	events  map[string]Event
-	changes []string // ids, in order
-}
-
-// Put creates or replaces an event in the user's calendar.
-func (t *Tenant) Put(user string, e Event) {
-	t.set(func() {
-		m := t.mailboxes[user]
-		m.events[e.ID] = e
-		m.changes = append(m.changes, e.ID)
-	})
-}
-
-// Delete removes an event from the user's calendar.
-func (t *Tenant) Delete(user, id string) {
-	t.set(func() {
-		m := t.mailboxes[user]
-		delete(m.events, id)
-		m.changes = append(m.changes, id)
-	})
-}
-
-// ExpireTokens begins a new generation of delta tokens.
+// ExpireTokens ends the life of every delta token and of every link to a next page of delta.
 func (t *Tenant) ExpireTokens() { t.set(func() { t.epoch++ }) }
 
 // Throttle answers "too many requests" until Restore.
 func (t *Tenant) Throttle(after time.Duration) { t.set(func() { t.throttle = after }) }
 
-// Revoke takes the access to mailboxes back until Restore.
+// Revoke takes the access to mailboxes back until Restore, as an application access policy would.
 func (t *Tenant) Revoke() { t.set(func() { t.revoked = true }) }
 
 // Restore ends Throttle and Revoke.
 func (t *Tenant) Restore() { t.set(func() { t.throttle, t.revoked = 0, false }) }
+
+// Wedge makes the deltas of the user's calendars lead on for ever over the same ids, or ends that
+// (learn.microsoft.com/answers 12762375).
+func (t *Tenant) Wedge(user string, on bool) {
+	t.set(func() { t.wedged[t.mustUser(user).ID] = on })
+}
 
 func (t *Tenant) set(f func()) {
 	t.mu.Lock()
@@ -113,115 +130,27 @@ func (t *Tenant) set(f func()) {
 	f()
 }
 
-const objectIDPrefix = "040000008200E00074C5B7101A82E008"
-
-// iCalUID is the event's UID as Exchange gives it out: with the day of the occurrence in it, and a
-// foreign UID wrapped (MS-OXOCAL section 2.2.1.27).
-func (e Event) iCalUID(occurrence time.Time) string {
-	date := "00000000"
-	if !occurrence.IsZero() {
-		y, m, d := occurrence.Date()
-		date = fmt.Sprintf("%04X%02X%02X", y, int(m), d)
-	}
-	if rest, own := strings.CutPrefix(strings.ToUpper(e.UID), objectIDPrefix); own {
-		return objectIDPrefix + date + rest[8:]
-	}
-	data := "vCal-Uid\x01\x00\x00\x00" + e.UID + "\x00"
-	return objectIDPrefix + date + strings.Repeat("0", 32) + fmt.Sprintf("%02X000000", len(data)) + strings.ToUpper(hex.EncodeToString([]byte(data)))
+// next numbers whatever needs a name of its own.
+func (t *Tenant) next() int {
+	t.counter++
+	return t.counter
 }
 
-// occurrences are the event's rows in a view that overlap the window, each whole.
-func (e Event) occurrences(from, to time.Time) []map[string]any {
-	if e.Weekly == 0 {
-		if !overlaps(e.Start, e.Length, from, to) {
-			return nil
-		}
-		row := e.row(e.ID, "singleInstance", e.Start)
-		row["iCalUId"] = e.iCalUID(time.Time{})
-		return []map[string]any{row}
+// sum is a number that depends on what is said and nothing else.
+func sum(parts ...any) uint64 {
+	h := fnv.New64a()
+	for _, p := range parts {
+		fmt.Fprintf(h, "%v\x00", p)
 	}
-	var rows []map[string]any
-	for n := range e.Weekly {
-		original := e.Start.AddDate(0, 0, 7*n)
-		start, kind := original.Add(e.Moved[n]), "occurrence"
-		if e.Moved[n] != 0 {
-			kind = "exception"
-		}
-		if e.Dropped[n] || !overlaps(start, e.Length, from, to) {
-			continue
-		}
-		row := e.row(fmt.Sprintf("%s.%d", e.ID, n), kind, start)
-		row["iCalUId"], row["seriesMasterId"], row["originalStart"] = e.iCalUID(original), e.ID, original.Format(time.RFC3339)
-		rows = append(rows, row)
-	}
-	return rows
+	// FNV leaves the high bits of short inputs alike; one multiplication spreads them.
+	x := h.Sum64()
+	x ^= x >> 32
+	x *= 0xd6e8feb86659fd93
+	return x ^ x>>32
 }
 
-func overlaps(start time.Time, length time.Duration, from, to time.Time) bool {
-	return start.Add(length).After(from) && start.Before(to)
-}
-
-func (e Event) row(id, kind string, start time.Time) map[string]any {
-	row := maps.Clone(e.Fields)
-	if row == nil {
-		row = map[string]any{}
-	}
-	row["@odata.etag"] = `W/"` + id + `"`
-	row["id"], row["type"], row["isAllDay"] = id, kind, e.AllDay
-	row["start"], row["end"] = clock(start), clock(start.Add(e.Length))
-	for key, value := range map[string]any{"sensitivity": "normal", "showAs": "busy", "isCancelled": false, "isDraft": false, "originalStartTimeZone": "W. Europe Standard Time"} {
-		if _, said := row[key]; !said {
-			row[key] = value
-		}
-	}
-	return row
-}
-
-// clock is a time as Graph writes it when it is asked for UTC.
-func clock(t time.Time) map[string]any {
-	return map[string]any{"dateTime": t.UTC().Format("2006-01-02T15:04:05.0000000"), "timeZone": "UTC"}
-}
-
-// view is the window's rows, by start.
-func (m *mailbox) view(from, to time.Time) []map[string]any {
-	var rows []map[string]any
-	for _, id := range slices.Sorted(maps.Keys(m.events)) {
-		rows = append(rows, m.events[id].occurrences(from, to)...)
-	}
-	slices.SortStableFunc(rows, func(a, b map[string]any) int {
-		return strings.Compare(a["start"].(map[string]any)["dateTime"].(string), b["start"].(map[string]any)["dateTime"].(string))
-	})
-	return rows
-}
-
-// delta is what a round of calendarView/delta says of the events with these ids: single ones whole; of
-// series the master, whose times are those of its first occurrence, and occurrences that have lost all
-// but their times; of what is gone, or outside the window, a tombstone.
-func (m *mailbox) delta(ids []string, from, to time.Time) []map[string]any {
-	var rows []map[string]any
-	for _, id := range ids {
-		e, ok := m.events[id]
-		var in []map[string]any
-		if ok {
-			in = e.occurrences(from, to)
-		}
-		if len(in) == 0 {
-			rows = append(rows, map[string]any{"id": id, "@removed": map[string]any{"reason": "deleted"}})
-			continue
-		}
-		if e.Weekly == 0 {
-			rows = append(rows, in...)
-			continue
-		}
-		master := e.row(e.ID, "seriesMaster", e.Start)
-		master["iCalUId"] = e.iCalUID(time.Time{})
-		rows = append(rows, master)
-		for _, row := range in {
-			if row["type"] == "occurrence" {
-				row = map[string]any{"id": row["id"], "type": "occurrence", "seriesMasterId": e.ID, "start": row["start"], "end": row["end"]}
-			}
-			rows = append(rows, row)
-		}
-	}
-	return rows
+// guid is an object id made of what is said.
+func guid(parts ...any) string {
+	a, b := sum(append([]any{"a"}, parts...)...), sum(append([]any{"b"}, parts...)...)
+	return fmt.Sprintf("%08x-%04x-4%03x-8%03x-%012x", uint32(a), uint16(a>>32), uint16(a>>48)&0xfff, uint16(b)&0xfff, b>>16)
 }
