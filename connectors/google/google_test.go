@@ -86,7 +86,7 @@ func event(m conntest.Meeting) fakegoogle.Event {
 
 func tenant() *fakegoogle.Tenant {
 	return fakegoogle.New(now,
-		fakegoogle.User{Email: "admin@acme.com", NoMailbox: true}, fakegoogle.User{Email: ana}, fakegoogle.User{Email: "bo@acme.com"},
+		fakegoogle.User{Email: "admin@acme.com", NoMailbox: true, Admin: true}, fakegoogle.User{Email: ana}, fakegoogle.User{Email: "bo@acme.com"},
 		fakegoogle.User{Email: "gone@acme.com", Suspended: true}, fakegoogle.User{Email: "old@acme.com", Archived: true}, fakegoogle.User{Email: "cara@acme.com"})
 }
 

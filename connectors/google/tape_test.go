@@ -67,7 +67,7 @@ func TestRecorded(t *testing.T) {
 // TestDemoTape: the made-up company of configs/demo.yaml. All users are read, then some things change,
 // then nothing does.
 func TestDemoTape(t *testing.T) {
-	users := []fakegoogle.User{{Email: "admin@acme.com", NoMailbox: true}}
+	users := []fakegoogle.User{{Email: "admin@acme.com", NoMailbox: true, Admin: true}}
 	for _, u := range []string{"ana", "bo", "cara", "cfo", "dan", "gus"} {
 		users = append(users, fakegoogle.User{Email: u + "@acme.com"})
 	}
