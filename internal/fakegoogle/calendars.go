@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"sync"
 	"time"
 )
 
@@ -130,11 +131,18 @@ func (c *calendar) roleOf(user string) string {
 	return roles[max(0, slices.Index(roles, c.roles[user]), slices.Index(roles, c.roles[domainOf(user)]))]
 }
 
+// zones are those that were asked for: each load reads a file.
+var zones sync.Map
+
 func zone(name string) *time.Location {
+	if l, had := zones.Load(name); had {
+		return l.(*time.Location)
+	}
 	l, err := time.LoadLocation(name)
 	if err != nil {
 		panic(fmt.Sprintf("fakegoogle: %v", err))
 	}
+	zones.Store(name, l)
 	return l
 }
 
