@@ -69,11 +69,13 @@ func (l *Ledger) steps(t *testing.T, c connectors.Connector, src calendar.Source
 }
 
 // try is steps with a provider in trouble: an error ends it, as it ends an engine's.
-func (l *Ledger) try(t *testing.T, c connectors.Connector, src calendar.Source, horizon calendar.Window, n int) {
+func (l *Ledger) try(t *testing.T, c connectors.Connector, src calendar.Source, horizon calendar.Window, n int) (done bool) {
 	t.Helper()
-	if _, err := l.pull(t, c, src, horizon, n); err != nil && errors.Is(err, connectors.ErrCursor) {
+	done, err := l.pull(t, c, src, horizon, n)
+	if err != nil && errors.Is(err, connectors.ErrCursor) {
 		t.Fatal(err)
 	}
+	return done && err == nil
 }
 
 func (l *Ledger) pull(t *testing.T, c connectors.Connector, src calendar.Source, horizon calendar.Window, n int) (done bool, err error) {

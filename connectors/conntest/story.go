@@ -2,6 +2,7 @@ package conntest
 
 import (
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"testing"
 	"testing/synctest"
@@ -59,10 +60,12 @@ func testStory(t *testing.T, s Story, seed uint64) {
 		}
 		return ledgers[src.ID]
 	}
+	known := map[calendar.SourceID]settled{} // those read to the end since the last step
 	for range 10 + r.IntN(40) {
 		switch n := r.IntN(20); {
 		case n < 10:
 			s.Step(r)
+			clear(known)
 		case n < 11:
 			s.Trouble(r, true)
 		case n < 13:
@@ -71,9 +74,16 @@ func testStory(t *testing.T, s Story, seed uint64) {
 			time.Sleep(time.Duration(r.IntN(36)) * time.Hour)
 		default:
 			for _, src := range s.Sources() {
-				l := ledger(src)
+				l, w := ledger(src), HorizonAt(time.Now())
 				l.crash = func() bool { return r.IntN(8) == 0 }
-				l.try(t, s.Connector(t), src, HorizonAt(time.Now()), 1+r.IntN(4))
+				done := l.try(t, s.Connector(t), src, w, 1+r.IntN(4))
+				if was, so := known[src.ID]; so && was.window == w {
+					if diff := cmp.Diff(was.copies, l.Copies); diff != "" {
+						t.Fatalf("%s: nothing happened to the calendar, but to the copies (-before +now):\n%s", src.ID, diff)
+					}
+				} else if delete(known, src.ID); done {
+					known[src.ID] = settledAt(w, l)
+				}
 			}
 		}
 	}
@@ -91,6 +101,14 @@ func testStory(t *testing.T, s Story, seed uint64) {
 		compareEvents(t, src, want, l, w)
 	}
 }
+
+// settled is what was known of a source, when nothing was left to know.
+type settled struct {
+	window calendar.Window
+	copies map[calendar.Ref]calendar.Event
+}
+
+func settledAt(w calendar.Window, l *Ledger) settled { return settled{w, maps.Clone(l.Copies)} }
 
 // compareEvents demands that the ledger holds the events and no others, as far as the window goes.
 func compareEvents(t *testing.T, src calendar.Source, want []calendar.Event, l *Ledger, w calendar.Window) {
