@@ -36,6 +36,7 @@ type cli struct {
 
 	Decide  decideCommand  `cmd:"" help:"Decide events given as JSON Lines. Needs no network and no store."`
 	Links   linksCommand   `cmd:"" help:"Find the conference links in texts given as JSON Lines. Needs no network."`
+	Demo    demoCommand    `cmd:"" help:"Try it without a company: a simulated tenant on this machine."`
 	Version versionCommand `cmd:"" help:"Print the version."`
 }
 

@@ -11,7 +11,6 @@ import (
 
 	"golang.org/x/sync/errgroup"
 	gcal "google.golang.org/api/calendar/v3"
-	"google.golang.org/api/option"
 
 	"example.com/syncd/calendar"
 	"example.com/syncd/connectors"
@@ -102,7 +101,7 @@ func (c *connector) calendarList(ctx context.Context, user string) ([]*gcal.Cale
 	for page := ""; ; {
 		var list *gcal.CalendarList
 		err := c.as(ctx, user, gcal.CalendarCalendarlistReadonlyScope, func(hc *http.Client) error {
-			svc, err := gcal.NewService(ctx, option.WithHTTPClient(hc), quiet)
+			svc, err := calendarService(ctx, hc)
 			if err != nil {
 				return err
 			}

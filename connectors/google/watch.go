@@ -10,7 +10,6 @@ import (
 
 	gcal "google.golang.org/api/calendar/v3"
 	"google.golang.org/api/googleapi"
-	"google.golang.org/api/option"
 
 	"example.com/syncd/calendar"
 	"example.com/syncd/connectors"
@@ -46,7 +45,7 @@ func (c *connector) Subscribe(ctx context.Context, src calendar.Source, s connec
 	}
 	var got *gcal.Channel
 	err := c.as(ctx, src.Reader(), watchScope, func(hc *http.Client) error {
-		svc, err := gcal.NewService(ctx, option.WithHTTPClient(hc), quiet)
+		svc, err := calendarService(ctx, hc)
 		if err != nil {
 			return err
 		}
@@ -79,7 +78,7 @@ func (c *connector) Renew(ctx context.Context, src calendar.Source, old, next co
 // Unsubscribe closes the channel (channels.stop), as who opened it. Google goes on for a while all the same.
 func (c *connector) Unsubscribe(ctx context.Context, src calendar.Source, s connectors.Subscription) error {
 	err := c.as(ctx, src.Reader(), watchScope, func(hc *http.Client) error {
-		svc, err := gcal.NewService(ctx, option.WithHTTPClient(hc), quiet)
+		svc, err := calendarService(ctx, hc)
 		if err != nil {
 			return err
 		}
