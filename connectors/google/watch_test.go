@@ -19,6 +19,7 @@ import (
 
 	"example.com/syncd/calendar"
 	"example.com/syncd/connectors"
+	"example.com/syncd/connectors/conntest"
 	"example.com/syncd/internal/fakegoogle"
 )
 
@@ -247,5 +248,47 @@ func TestReceive(t *testing.T) {
 		if diff := cmp.Diff(c.want, got); diff != "" || w.Code != c.status {
 			t.Errorf("%s: %d\n%s", c.about, w.Code, diff)
 		}
+	}
+}
+
+// TestWatchTenant: each change is told, though some pushes get lost and some come twice, and what is told is believed;
+// when the channel is closed, nothing is.
+func TestWatchTenant(t *testing.T) {
+	tn := tenant()
+	tn.Loses, tn.Doubles = 3, 2
+	p := harness{tn}.Connector(t).(connectors.Pusher)
+	var pushes []connectors.Push
+	tn.Notify = func(r *http.Request) { pushes = append(pushes, p.Receive(httptest.NewRecorder(), r)...) }
+	sub, err := p.Subscribe(t.Context(), anaSource, asked("one"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.Subscribe(t.Context(), anaSource, asked("one")); err == nil {
+		t.Error("a channel's id was used twice")
+	}
+	pushes = nil
+	for range 6 { // the second to seventh of the channel's notifications: the 3rd and 6th get lost, the 2nd and 4th come twice
+		tn.Put(ana, event(conntest.Meeting{UID: "e@example.com", Start: calendar.At(conntest.Now.Add(time.Hour)), Length: time.Hour}))
+	}
+	tn.Put("bo@acme.com", event(conntest.Meeting{UID: "f@example.com", Start: calendar.At(conntest.Now.Add(time.Hour)), Length: time.Hour}))
+	if len(pushes) != 6 {
+		t.Errorf("%d pushes", len(pushes))
+	}
+	for _, push := range pushes {
+		if push.Subscription != sub.ID || push.Secret != "s-one" || push.Resource != sub.Resource {
+			t.Errorf("%+v", push)
+		}
+	}
+	if err := p.Unsubscribe(t.Context(), anaSource, sub); err != nil || tn.Channels() != 0 {
+		t.Errorf("%v; %d channels are left", err, tn.Channels())
+	}
+	pushes = nil
+	if tn.Delete(ana, id("e@example.com")); len(pushes) != 0 {
+		t.Errorf("a closed channel tells %v", pushes)
+	}
+	src := calendar.NewSource("google", "acme.com", tn.AddHolidays(ana))
+	src.User = ana
+	if _, err := p.Subscribe(t.Context(), src, asked("two")); !errors.Is(err, connectors.ErrNoPush) {
+		t.Errorf("holidays tell of no changes: %v", err)
 	}
 }

@@ -1,9 +1,11 @@
 package fakegoogle
 
-import (
-	"fmt"
-	"strings"
-)
+import "strings"
+
+// said is an error in Google's own words.
+type said string
+
+func (s said) Error() string { return string(s) }
 
 // mask is a parsed fields parameter: the fields that are wanted, and of each what of it; nil: all of it.
 // (Calendar API guide "Improve performance", section "Partial response".)
@@ -14,7 +16,7 @@ func parseMask(s string) (mask, error) {
 	p := maskParser{rest: s}
 	m, err := p.list()
 	if err == nil && p.rest != "" {
-		err = fmt.Errorf("Invalid field selection %s", p.rest)
+		err = said("Invalid field selection " + p.rest)
 	}
 	return m, err
 }
@@ -49,7 +51,7 @@ func (p *maskParser) selection(m mask) error {
 	}
 	name := strings.TrimSpace(p.rest[:end])
 	if name == "" {
-		return fmt.Errorf("Invalid field selection %s", p.rest)
+		return said("Invalid field selection " + p.rest)
 	}
 	p.rest = p.rest[end:]
 	var of mask
@@ -65,7 +67,7 @@ func (p *maskParser) selection(m mask) error {
 			return err
 		}
 		if !p.take(')') {
-			return fmt.Errorf("Invalid field selection %s", name)
+			return said("Invalid field selection " + name)
 		}
 	}
 	m.add(name, of)
@@ -99,13 +101,13 @@ func (m mask) check(schema string) error {
 					return nil
 				}
 			}
-			return fmt.Errorf("Invalid field selection %s", name)
+			return said("Invalid field selection " + name)
 		}
 		below, ok := s[name]
 		switch {
 		case schema == "*":
 		case !known || !ok, of != nil && below == "":
-			return fmt.Errorf("Invalid field selection %s", name)
+			return said("Invalid field selection " + name)
 		case of != nil:
 			if err := of.check(below); err != nil {
 				return err

@@ -10,7 +10,6 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"encoding/pem"
-	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -156,22 +155,22 @@ func (t *Tenant) verify(assertion string) (claims, error) {
 	var c claims
 	parts := strings.Split(assertion, ".")
 	if len(parts) != 3 {
-		return c, errors.New("Invalid JWT: wrong number of segments")
+		return c, said("Invalid JWT: wrong number of segments")
 	}
 	signature, err := base64.RawURLEncoding.DecodeString(parts[2])
 	sum := sha256.Sum256([]byte(parts[0] + "." + parts[1]))
 	if err != nil || rsa.VerifyPKCS1v15(&t.key.PublicKey, crypto.SHA256, sum[:], signature) != nil {
-		return c, errors.New("Invalid JWT Signature.")
+		return c, said("Invalid JWT Signature.")
 	}
 	payload, err := base64.RawURLEncoding.DecodeString(parts[1])
 	if err != nil || json.Unmarshal(payload, &c) != nil {
-		return c, errors.New("Invalid JWT: not JSON")
+		return c, said("Invalid JWT: not JSON")
 	}
 	if c.Iss != ServiceAccount || !strings.HasSuffix(c.Aud, "/token") || c.Exp == 0 || c.Exp-c.Iat > int64(time.Hour/time.Second) {
-		return c, errors.New("Invalid JWT: iss, aud or exp")
+		return c, said("Invalid JWT: iss, aud or exp")
 	}
 	if now := t.Now(); t.Skew > 0 && (time.Unix(c.Iat, 0).After(now.Add(t.Skew)) || time.Unix(c.Exp, 0).Before(now.Add(-t.Skew))) {
-		return c, errors.New("Invalid JWT: Token must be a short-lived token (60 minutes) and in a reasonable timeframe. Check your iat and exp values in the JWT claim.")
+		return c, said("Invalid JWT: Token must be a short-lived token (60 minutes) and in a reasonable timeframe. Check your iat and exp values in the JWT claim.")
 	}
 	return c, nil
 }

@@ -63,12 +63,6 @@ type reply struct {
 	json   map[string]any
 }
 
-func (r reply) code() string {
-	e, _ := r.json["error"].(map[string]any)
-	s, _ := e["code"].(string)
-	return s
-}
-
 func (r reply) rows() []map[string]any {
 	var rows []map[string]any
 	list, _ := r.json["value"].([]any)
