@@ -30,14 +30,17 @@ const listing = 4
 // maxCalendars bounds the pages of one user's list.
 const maxCalendars = 100
 
-// of is the calendar as Graph names it. The id of one besides the default one lies behind its user's address,
-// since it is good in that mailbox alone.
-func of(src calendar.Source) graph.Calendar {
-	id, _ := strings.CutPrefix(src.Calendar, src.User+"/")
+// of is the calendar as Graph names it, and whose it is. The id of one besides the default one lies behind its
+// user's address, since it is good in that mailbox alone; between them is the owner, if it is somebody else's.
+func of(src calendar.Source) (cal graph.Calendar, owner string) {
 	if src.User == "" {
-		return graph.Calendar{User: src.Calendar}
+		return graph.Calendar{User: src.Calendar}, src.Calendar
 	}
-	return graph.Calendar{User: src.User, ID: id}
+	id, _ := strings.CutPrefix(src.Calendar, src.User+"/")
+	if owner, shared, ok := strings.Cut(id, "/"); ok { // ids are base64 for URLs, without slashes
+		return graph.Calendar{User: src.User, ID: shared}, owner
+	}
+	return graph.Calendar{User: src.User, ID: id}, src.User
 }
 
 // secondary are the users' calendars besides their default ones. What belongs to somebody else who is read is
@@ -117,10 +120,14 @@ func (c *connector) calendarList(ctx context.Context, user string, covered map[s
 			if json.Unmarshal(raw, &cal) != nil || cal.ID == "" || cal.IsDefaultCalendar || strings.HasPrefix(cal.ID, groupCalendar) {
 				continue
 			}
-			if owner := strings.ToLower(cal.Owner.Address); owner != user && covered[owner] {
-				continue
+			name := user + "/" + cal.ID
+			if owner := strings.ToLower(cal.Owner.Address); owner != "" && owner != user {
+				if covered[owner] {
+					continue
+				}
+				name = user + "/" + owner + "/" + cal.ID
 			}
-			s := calendar.NewSource(Driver.Name, c.env.Account, user+"/"+cal.ID)
+			s := calendar.NewSource(Driver.Name, c.env.Account, name)
 			s.User = user
 			all = append(all, s)
 		}

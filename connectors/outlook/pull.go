@@ -90,7 +90,8 @@ func (c *connector) Pull(ctx context.Context, src calendar.Source, cur connector
 
 // follow reads one page of the delta. What is on it does not count, only whether anything is.
 func (c *connector) follow(ctx context.Context, g *graph.Client, src calendar.Source, at cursor) (connectors.Page, error) {
-	a, err := g.Delta(ctx, of(src), calendar.Window{Start: at.From, End: at.To}, c.pageLimit(), at.Link)
+	cal, _ := of(src)
+	a, err := g.Delta(ctx, cal, calendar.Window{Start: at.From, End: at.To}, c.pageLimit(), at.Link)
 	p, err := c.read(a, err, "ask for changes in the calendar of "+src.Calendar)
 	if err != nil {
 		return connectors.Page{}, at.blame(a, err)
@@ -114,7 +115,8 @@ func (c *connector) follow(ctx context.Context, g *graph.Client, src calendar.So
 		return connectors.Page{}, fmt.Errorf("outlook: the delta of %s has neither a next page nor an end", src.Calendar)
 	}
 	cur, err := next.encode()
-	out := connectors.Page{Next: cur, More: next.State != idle}
+	// A walk of several pages may have begun long ago, and ends where it began: there it asks once more.
+	out := connectors.Page{Next: cur, More: next.State != idle || at.Pages > 1}
 	if next.State == idle && at.Unswept {
 		out.Full, out.Last, out.Listed = true, true, calendar.Window{Start: at.From, End: at.To}
 	}
@@ -146,14 +148,15 @@ func fingerprint(items []json.RawMessage) uint64 {
 
 // list reads one page of the window.
 func (c *connector) list(ctx context.Context, g *graph.Client, src calendar.Source, at cursor) (connectors.Page, error) {
-	a, err := g.View(ctx, of(src), calendar.Window{Start: at.From, End: at.To}, c.pageLimit(), at.Link)
+	cal, owner := of(src)
+	a, err := g.View(ctx, cal, calendar.Window{Start: at.From, End: at.To}, c.pageLimit(), at.Link)
 	got, err := c.read(a, err, "read the calendar of "+src.Calendar)
 	if err != nil {
 		return connectors.Page{}, at.blame(a, err)
 	}
 	p := connectors.Page{First: at.Link == "", Full: true}
 	for _, raw := range got.Value {
-		if e, ok := convert(raw, src.Reader()); ok {
+		if e, ok := convert(raw, owner); ok {
 			p.Events = append(p.Events, e)
 		}
 	}

@@ -154,6 +154,13 @@ func sightOf(t *testing.T, row map[string]any) Sight {
 	s.Type, _ = row["type"].(string)
 	s.UID, _ = row["iCalUId"].(string)
 	s.Series, _ = row["seriesMasterId"].(string)
+	if s.Zone, _ = row["originalStartTimeZone"].(string); s.Zone == "UTC" {
+		s.Zone = ""
+	}
+	modified, _ := row["lastModifiedDateTime"].(string)
+	if s.Modified, err = time.Parse(time.RFC3339Nano, modified); err != nil {
+		t.Error(err)
+	}
 	if o, ok := row["originalStart"].(string); ok {
 		s.Original, err = time.Parse(time.RFC3339, o)
 		if err != nil {

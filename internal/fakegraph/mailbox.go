@@ -118,6 +118,21 @@ func (t *Tenant) Delete(user, id string) {
 	})
 }
 
+// Item is the stored event that an id leads to, and the number of the occurrence, or -1. Changed, it can be put
+// again.
+func (t *Tenant) Item(user, id string) (e Event, n int) {
+	t.set(func() {
+		m := t.box(user)
+		it, number := m.find(id)
+		if it == nil {
+			panic("fakegraph: no item " + id)
+		}
+		e, n = it.clone(), number
+		e.Organizer = or(e.Organizer, m.owner.Email)
+	})
+	return e, n
+}
+
 // put stores e, notes the change and tells the subscribers.
 func (t *Tenant) put(m *mailbox, e Event) *item {
 	e = e.clone()

@@ -19,7 +19,7 @@ type Sight struct {
 	AllDay      bool
 	Subject     string
 	Organizer   string
-	Guests      []string // "address type response", sorted
+	Guests      []string // "address type response"
 	Sensitivity string
 	ShowAs      string
 	Response    string
@@ -28,6 +28,9 @@ type Sight struct {
 	JoinURL     string
 	Location    string
 	Body        string // as it is stored
+	Modified    time.Time
+	Zone        string // as it was given; "": UTC
+	HideGuests  bool   // from the mailbox's owner, too, who is not the organizer
 }
 
 // Truth is what the calendar ("": the default one) has in the window now, by start and id. It finds the
@@ -55,7 +58,7 @@ func (t *Tenant) Truth(user, calendarID string, from, to time.Time) []Sight {
 			}
 			s := t.sight(m, it, it.Changed[n])
 			s.ID, s.Type, s.UID = m.id(it, n, true), "singleInstance", it.iCalUID(it.Instance)
-			s.Start, s.End = start.UTC(), start.Add(length).UTC()
+			s.Start, s.End, s.Modified, s.Zone = start.UTC(), start.Add(length).UTC(), it.modified, it.Zone
 			if n >= 0 {
 				s.Type, s.Series, s.Original, s.UID = "occurrence", m.id(it, -1, true), original.UTC(), it.iCalUID(original)
 				if it.Moved[n] != 0 || length != it.Length || it.Changed[n] != nil {
@@ -184,6 +187,7 @@ func see(raw []byte) (Sight, error) {
 	var e struct {
 		Subject, Sensitivity, ShowAs   string
 		IsAllDay, IsCancelled, IsDraft bool
+		HideAttendees, IsOrganizer     bool
 		Organizer                      address
 		ResponseStatus                 struct{ Response string }
 		Attendees                      []struct {
@@ -206,6 +210,6 @@ func see(raw []byte) (Sight, error) {
 	for _, g := range e.Attendees {
 		s.Guests = append(s.Guests, fmt.Sprintf("%s %s %s", g.EmailAddress.Address, g.Type, g.Status.Response))
 	}
-	slices.Sort(s.Guests)
+	s.HideGuests = e.HideAttendees && !e.IsOrganizer
 	return s, nil
 }
