@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"sync"
 
 	"golang.org/x/oauth2"
 	"golang.org/x/oauth2/google"
@@ -15,24 +14,6 @@ import (
 
 	"example.com/syncd/connectors"
 )
-
-// credentials keeps access tokens, which last an hour, by user and scope.
-type credentials struct {
-	mu     sync.Mutex
-	tokens map[string]*oauth2.Token
-}
-
-func (c *credentials) get(key string) *oauth2.Token {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.tokens[key]
-}
-
-func (c *credentials) put(key string, t *oauth2.Token) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.tokens[key] = t
-}
 
 // tokenKey is what tokens are kept under. Those of users who consented are good for all that they allowed.
 func (c *connector) tokenKey(user, scope string) string {
@@ -57,7 +38,7 @@ func (s *tokenSource) Token() (*oauth2.Token, error) {
 		return s.consented()
 	}
 	key := s.c.tokenKey(s.user, s.scope)
-	if t := s.c.credentials.get(key); t.Valid() {
+	if t := s.c.grants.Token(key); t.Valid() {
 		return t, nil
 	}
 	hc := &http.Client{Transport: within{s.ctx, s.c.transport}, CheckRedirect: noRedirect}
@@ -67,7 +48,7 @@ func (s *tokenSource) Token() (*oauth2.Token, error) {
 		return nil, err
 	}
 	s.asked = true
-	s.c.credentials.put(key, t)
+	s.c.grants.Hold(key, t)
 	return t, nil
 }
 
@@ -107,7 +88,7 @@ func (c *connector) as(ctx context.Context, user, scope string, f func(*http.Cli
 	err := f(hc)
 	var api *googleapi.Error
 	if errors.As(err, &api) && api.Code == http.StatusUnauthorized && !source.asked {
-		c.credentials.put(c.tokenKey(user, scope), nil)
+		c.grants.Hold(c.tokenKey(user, scope), nil)
 		err = f(hc)
 	}
 	return err

@@ -3,7 +3,6 @@ package google
 import (
 	"cmp"
 	"context"
-	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -11,7 +10,6 @@ import (
 	"net/url"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"golang.org/x/oauth2"
@@ -19,6 +17,7 @@ import (
 	gcal "google.golang.org/api/calendar/v3"
 
 	"example.com/syncd/connectors"
+	"example.com/syncd/connectors/grants"
 	"example.com/syncd/internal/retry"
 )
 
@@ -47,34 +46,6 @@ var clientRemedies = map[string]string{
 type consenter struct{ *connector }
 
 var _ connectors.Consenter = consenter{}
-
-// locks are one for each user.
-type locks struct {
-	mu    sync.Mutex
-	users map[string]*sync.Mutex // at most one new token at a time for each
-}
-
-// lock waits until nobody else gets a token for the user.
-func (c *locks) lock(user string) (unlock func()) {
-	c.mu.Lock()
-	if c.users == nil {
-		c.users = map[string]*sync.Mutex{}
-	}
-	own := c.users[user]
-	if own == nil {
-		own = &sync.Mutex{}
-		c.users[user] = own
-	}
-	c.mu.Unlock()
-	own.Lock()
-	return own.Unlock
-}
-
-// A grant is what is kept of a user's consent, as JSON.
-type grant struct {
-	RefreshToken string `json:"refresh_token"`
-	Scope        string `json:"scope"` // what was granted, with blanks between
-}
 
 // perUser reports whether users consent one by one.
 func (c *Config) perUser() bool { return c.OAuthClientFile != "" }
@@ -160,7 +131,7 @@ func (c consenter) Grant(ctx context.Context, consent connectors.Consent, code s
 	case t.RefreshToken == "":
 		return "", fmt.Errorf("google: no refresh token came for %s; nothing is kept: take syncd out of the account's third-party apps (myaccount.google.com/connections), and consent again: %w", user, connectors.ErrAccess)
 	}
-	if err := c.keep(ctx, user, grant{t.RefreshToken, scope}); err != nil {
+	if err := c.grants.Keep(ctx, user, grants.Grant{RefreshToken: t.RefreshToken, Scope: scope}); err != nil {
 		return "", fmt.Errorf("google: %w", err)
 	}
 	return user, nil
@@ -178,32 +149,15 @@ func (c *connector) missingScopes(granted string) []string {
 	return missing
 }
 
-// userOf is the address in the id token. The token comes from the token endpoint itself, over TLS: then its
-// signature need not be checked (OpenID Connect Core 1.0 section 3.1.3.7, point 6).
+// userOf is the address in the id token.
 func (c *connector) userOf(t *oauth2.Token, clientID string) (string, error) {
-	raw, _ := t.Extra("id_token").(string)
-	parts := strings.Split(raw, ".")
-	var claims struct {
-		Issuer   string  `json:"iss"`
-		Audience string  `json:"aud"`
-		Expires  float64 `json:"exp"`
-		Email    string  `json:"email"`
-		Verified any     `json:"email_verified"` // a truth value, or one as text
-	}
-	if len(parts) != 3 {
-		return "", errors.New("the answer has no id token")
-	}
-	payload, err := base64.RawURLEncoding.DecodeString(strings.TrimRight(parts[1], "="))
-	if err != nil || json.Unmarshal(payload, &claims) != nil {
-		return "", errors.New("the id token can't be read")
+	claims, err := grants.Identity(t, clientID, c.env.Now())
+	if err != nil {
+		return "", err
 	}
 	switch {
 	case !slices.Contains(issuers, claims.Issuer) && (c.cfg.Endpoint == "" || claims.Issuer != c.cfg.Endpoint):
 		return "", fmt.Errorf("the id token is from %q, not from Google", claims.Issuer)
-	case claims.Audience != clientID:
-		return "", errors.New("the id token is for another client")
-	case !time.Unix(int64(claims.Expires), 0).After(c.env.Now()):
-		return "", errors.New("the id token has expired; is this machine's clock right?")
 	case !strings.Contains(claims.Email, "@"):
 		return "", errors.New("the id token names no address")
 	case claims.Verified == false || claims.Verified == "false":
@@ -213,14 +167,7 @@ func (c *connector) userOf(t *oauth2.Token, clientID string) (string, error) {
 }
 
 // Granted are those who have consented.
-func (c consenter) Granted(ctx context.Context) ([]string, error) { return c.granted(ctx) }
-
-func (c *connector) granted(ctx context.Context) ([]string, error) {
-	if c.env.Secrets == nil {
-		return nil, nil
-	}
-	return c.env.Secrets.Names(ctx)
-}
+func (c consenter) Granted(ctx context.Context) ([]string, error) { return c.grants.Users(ctx) }
 
 // Revoke ends the user's grant at Google, and forgets it.
 func (c consenter) Revoke(ctx context.Context, user string) error {
@@ -229,16 +176,15 @@ func (c consenter) Revoke(ctx context.Context, user string) error {
 		return err
 	}
 	user = strings.ToLower(user)
-	defer c.refreshing.lock(user)()
-	g, err := c.kept(ctx, user)
+	defer c.grants.Lock(user)()
+	g, err := c.grants.Kept(ctx, user)
 	if err != nil {
 		return fmt.Errorf("google: %w", err)
 	}
 	if err := c.revoke(ctx, cfg, g.RefreshToken); err != nil {
 		return c.explain(ctx, err, "revoke what "+user+" granted", user, gcal.CalendarEventsReadonlyScope)
 	}
-	c.credentials.put(c.tokenKey(user, ""), nil)
-	return c.env.Secrets.Forget(ctx, user)
+	return c.grants.Forget(ctx, user)
 }
 
 // revoke is RFC 7009. The endpoint lies beside the token endpoint, at Google and in its simulations.
@@ -271,34 +217,6 @@ func (c *connector) revoke(ctx context.Context, cfg *oauth2.Config, token string
 	return fmt.Errorf("%d %s %s", resp.StatusCode, says.Error, says.Description)
 }
 
-func (c *connector) keep(ctx context.Context, user string, g grant) error {
-	b, err := json.Marshal(g)
-	if err != nil {
-		return err
-	}
-	// Whoever gave up waiting meanwhile: the provider may accept no other token any more.
-	return c.env.Secrets.Keep(context.WithoutCancel(ctx), user, string(b))
-}
-
-// kept is what the user has granted.
-func (c *connector) kept(ctx context.Context, user string) (grant, error) {
-	var g grant
-	if c.env.Secrets == nil {
-		return g, errors.New("there is nothing to keep grants in: set keyset_file")
-	}
-	s, err := c.env.Secrets.Secret(ctx, user)
-	if err != nil {
-		return g, err
-	}
-	if s == "" {
-		return g, fmt.Errorf("%s has not consented: syncd connect %s %[1]s: %[3]w", user, c.name(), connectors.ErrAccess)
-	}
-	if json.Unmarshal([]byte(s), &g) != nil || g.RefreshToken == "" {
-		return g, fmt.Errorf("what is kept for %s can't be read: syncd connect %s %[1]s: %[3]w", user, c.name(), connectors.ErrAccess)
-	}
-	return g, nil
-}
-
 // tokenContext makes x/oauth2 send its requests as ours: with our retries, our redirects, and our end.
 func (c *connector) tokenContext(ctx context.Context) context.Context {
 	hc := &http.Client{Transport: within{ctx, c.transport}, CheckRedirect: noRedirect}
@@ -308,13 +226,13 @@ func (c *connector) tokenContext(ctx context.Context) context.Context {
 // consented is a token of a user who has consented: the one in memory while it lasts, and while it is of the
 // grant that is kept, which another process may have replaced or dropped.
 func (s *tokenSource) consented() (*oauth2.Token, error) {
-	defer s.c.refreshing.lock(s.user)()
-	g, err := s.c.kept(s.ctx, s.user)
+	defer s.c.grants.Lock(s.user)()
+	g, err := s.c.grants.Kept(s.ctx, s.user)
 	if err != nil {
 		return nil, err
 	}
 	key := s.c.tokenKey(s.user, s.scope)
-	if t := s.c.credentials.get(key); t.Valid() && t.RefreshToken == g.RefreshToken {
+	if t := s.c.grants.Token(key); t.Valid() && t.RefreshToken == g.RefreshToken {
 		return t, nil
 	}
 	cfg, err := s.c.client()
@@ -327,12 +245,12 @@ func (s *tokenSource) consented() (*oauth2.Token, error) {
 		return nil, s.c.explainGrant(err, again)
 	}
 	if t.RefreshToken != g.RefreshToken { // the old one may be good for nothing from now on
-		if err := s.c.keep(s.ctx, s.user, grant{t.RefreshToken, g.Scope}); err != nil {
+		if err := s.c.grants.Keep(s.ctx, s.user, grants.Grant{RefreshToken: t.RefreshToken, Scope: g.Scope}); err != nil {
 			return nil, err
 		}
 	}
 	s.asked = true
-	s.c.credentials.put(key, t)
+	s.c.grants.Hold(key, t)
 	return t, nil
 }
 

@@ -20,6 +20,7 @@ import (
 	"example.com/syncd/calendar"
 	"example.com/syncd/connectors"
 	"example.com/syncd/connectors/conntest"
+	"example.com/syncd/connectors/grants"
 	"example.com/syncd/internal/nodetest"
 )
 
@@ -250,7 +251,7 @@ func TestEmulatorGrantGone(t *testing.T) {
 	if _, err := c.Grant(t.Context(), consent, code); err != nil {
 		t.Fatal(err)
 	}
-	var g grant
+	var g grants.Grant
 	if err := json.Unmarshal([]byte(kept.kept[ana]), &g); err != nil {
 		t.Fatal(err)
 	}

@@ -19,7 +19,6 @@ import (
 	"slices"
 	"strings"
 
-	"golang.org/x/oauth2"
 	admin "google.golang.org/api/admin/directory/v1"
 	gcal "google.golang.org/api/calendar/v3"
 	"google.golang.org/api/googleapi"
@@ -28,6 +27,7 @@ import (
 
 	"example.com/syncd/calendar"
 	"example.com/syncd/connectors"
+	"example.com/syncd/connectors/grants"
 	"example.com/syncd/internal/endpoint"
 	"example.com/syncd/internal/pace"
 	"example.com/syncd/internal/retry"
@@ -159,7 +159,7 @@ func (c *Config) Open(env connectors.Env) (connectors.Connector, error) {
 	if c.Endpoint != "" {
 		innermost = endpoint.Transport(c.Endpoint, innermost)
 	}
-	conn := &connector{cfg: *c, env: env, credentials: credentials{tokens: map[string]*oauth2.Token{}}}
+	conn := &connector{cfg: *c, env: env, grants: grants.New(env.Secrets, Driver.Name+":"+env.Account)}
 	if !env.Replayed {
 		conn.pace = pace.New(pace.Quota{PerMinute: cmp.Or(c.QueriesPerMinute, 9000), PerUserMinute: cmp.Or(c.QueriesPerMinutePerUser, 540), User: billed}, innermost)
 		innermost = conn.pace
@@ -172,12 +172,11 @@ func (c *Config) Open(env connectors.Env) (connectors.Connector, error) {
 }
 
 type connector struct {
-	cfg         Config
-	env         connectors.Env
-	transport   http.RoundTripper // retries lie below the credentials, so that they happen once
-	credentials credentials
-	pace        *pace.Transport // nil: replayed
-	refreshing  locks           // at most one new token at a time for each user who consented
+	cfg       Config
+	env       connectors.Env
+	transport http.RoundTripper // retries lie below the credentials, so that they happen once
+	grants    *grants.Store
+	pace      *pace.Transport // nil: replayed
 }
 
 var _ connectors.Connector = (*connector)(nil)

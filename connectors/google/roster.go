@@ -43,7 +43,7 @@ func (c *connector) covered(ctx context.Context, directory []string) ([]string, 
 	var err error
 	switch {
 	case c.cfg.perUser():
-		if covered, err = c.granted(ctx); err != nil {
+		if covered, err = c.grants.Users(ctx); err != nil {
 			return nil, fmt.Errorf("google: %w", err)
 		}
 	case len(c.cfg.Users) > 0:
