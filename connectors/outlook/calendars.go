@@ -96,16 +96,13 @@ func (c *connector) secondary(ctx context.Context, users []string) ([]calendar.S
 
 // calendarList are the user's calendars besides the default one.
 func (c *connector) calendarList(ctx context.Context, user string, covered map[string]bool) ([]calendar.Source, error) {
-	g, err := c.client(ctx)
-	if err != nil {
-		return nil, err
-	}
+	ctx = as(ctx, user)
 	doing := "list the calendars of " + user
 	var all []calendar.Source
 	link := ""
 	for range maxCalendars {
-		a, err := g.Calendars(ctx, user, link)
-		p, err := c.read(a, err, doing)
+		a, err := c.graph.Calendars(ctx, user, link)
+		p, err := c.read(a, err, doing, user)
 		if err != nil {
 			return nil, err
 		}

@@ -95,22 +95,26 @@ func TestRedirect(t *testing.T) {
 	}
 }
 
-// TestTokenTakenBack: a token that is refused after it was accepted is no reason to call a person.
+// TestTokenTakenBack: a token that is refused after it was accepted is no reason to call a person. A new one that is
+// refused is.
 func TestTokenTakenBack(t *testing.T) {
-	tn, refuse := tenant(), false
-	conn := open(t, Config{}, through(func(r *http.Request) (*http.Response, error) {
-		if refuse && strings.Contains(r.URL.Path, "/delta") {
-			refuse = false
-			return conntest.Answer{Status: 401, Body: refusal("InvalidAuthenticationToken")}.RoundTrip(r)
-		}
-		return tn.RoundTrip(r)
-	}), fakegraph.ClientSecret)
+	tn, c := tenant(), &counting{}
+	c.RoundTripper = tn
+	conn := open(t, Config{}, c, fakegraph.ClientSecret)
 	cur, _ := conntest.CatchUp(t, conn, source(eve), "", conntest.Horizon)
-	refuse = true
-	if _, err := conn.Pull(t.Context(), source(eve), cur, conntest.Horizon); err == nil || errors.Is(err, connectors.ErrAccess) {
-		t.Errorf("got %v, want an error to try again after", err)
+	for _, challenge := range []bool{false, true} {
+		tn.RevokeTokens(challenge)
+		c.deltas, c.tokens = 0, 0
+		if _, err := conn.Pull(t.Context(), source(eve), cur, conntest.Horizon); err != nil || c.deltas != 2 || c.tokens != 1 {
+			t.Errorf("%d requests, %d tokens, %v", c.deltas, c.tokens, err)
+		}
 	}
-	conntest.CatchUp(t, conn, source(eve), cur, conntest.Horizon)
+	refusing := says(tn, func(r *http.Request) (conntest.Answer, bool) {
+		return conntest.Answer{Status: 401, Body: refusal("InvalidAuthenticationToken")}, strings.Contains(r.URL.Path, "/delta")
+	})
+	if _, err := open(t, Config{}, refusing, fakegraph.ClientSecret).Pull(t.Context(), source(eve), cur, conntest.Horizon); !errors.Is(err, connectors.ErrAccess) {
+		t.Errorf("got %v", err)
+	}
 }
 
 func TestNoURLInErrors(t *testing.T) {

@@ -1,5 +1,5 @@
 // Package outlook reads the calendars of a Microsoft 365 tenant through Microsoft Graph, with an
-// application's permission.
+// application's permission, or those of users who consent one by one.
 //
 // calendarView/delta is used as a change detector: an idle look is one request with an empty answer.
 // When it tells of any change, the horizon is listed anew by plain calendarView, which has every
@@ -10,33 +10,34 @@ package outlook
 
 import (
 	"cmp"
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
 	"net/http"
-	"net/url"
+	"regexp"
 	"slices"
 	"strings"
-	"sync"
-	"time"
 
-	"golang.org/x/oauth2"
-	"golang.org/x/oauth2/clientcredentials"
-
-	"example.com/syncd/calendar"
 	"example.com/syncd/connectors"
+	"example.com/syncd/connectors/grants"
 	"example.com/syncd/connectors/outlook/graph"
+	"example.com/syncd/internal/endpoint"
+	"example.com/syncd/internal/pace"
 	"example.com/syncd/internal/retry"
 )
 
 // Driver is the connector's entry in the list of drivers.
 var Driver = connectors.Driver{
-	Name:   "outlook",
-	Doc:    "a Microsoft 365 tenant, company-wide",
-	Config: func() connectors.Config { return &Config{Cloud: "global", Calendars: calendarsPrimary} },
+	Name: "outlook",
+	Doc:  "a Microsoft 365 tenant, company-wide, or users who consent one by one",
+	Config: func() connectors.Config {
+		return &Config{Cloud: cloudGlobal, Permissions: permissionsApplication, Roster: rosterUsers, Calendars: calendarsPrimary}
+	},
 }
+
+// cloudGlobal is the cloud of most.
+const cloudGlobal = "global"
 
 // cloud is where a national cloud's services are.
 type cloud struct{ login, graph string }
@@ -44,127 +45,209 @@ type cloud struct{ login, graph string }
 // clouds are Microsoft's national clouds ("National cloud deployments" in the Graph documentation). GCC
 // is part of the global one.
 var clouds = map[string]cloud{
-	"global":   {"https://login.microsoftonline.com", "https://graph.microsoft.com"},
-	"gcc_high": {"https://login.microsoftonline.us", "https://graph.microsoft.us"},
-	"dod":      {"https://login.microsoftonline.us", "https://dod-graph.microsoft.us"},
-	"china":    {"https://login.partner.microsoftonline.cn", "https://microsoftgraph.chinacloudapi.cn"},
+	cloudGlobal: {"https://login.microsoftonline.com", "https://graph.microsoft.com"},
+	"gcc_high":  {"https://login.microsoftonline.us", "https://graph.microsoft.us"},
+	"dod":       {"https://login.microsoftonline.us", "https://dod-graph.microsoft.us"},
+	"china":     {"https://login.partner.microsoftonline.cn", "https://microsoftgraph.chinacloudapi.cn"},
 }
 
 // Config is a connection's part of the configuration.
 type Config struct {
-	Tenant           string   `yaml:"tenant" jsonschema:"required,minLength=1"` // its domain or id
-	ClientID         string   `yaml:"client_id"`
-	ClientSecretFile string   `yaml:"client_secret_file"`
-	Cloud            string   `yaml:"cloud"`                        // a national cloud: (global) | gcc_high | dod | china
-	Users            []string `yaml:"users" jsonschema:"pattern=@"` // instead of the roster
+	// Tenant is the tenant's domain or id. With delegated permissions, "organizations" is any.
+	Tenant   string `yaml:"tenant" jsonschema:"required,minLength=1"`
+	ClientID string `yaml:"client_id"` // the application's, as the app registration has it
+	// ClientSecretFile, CertificateFile and FederatedTokenFile are the application's credentials, one of them: the
+	// secret's value; a certificate with its private key, as PEM; a file in which somebody else, such as
+	// Kubernetes, keeps a fresh token that stands for the application (workload identity federation).
+	ClientSecretFile   string `yaml:"client_secret_file"`
+	CertificateFile    string `yaml:"certificate_file"`
+	FederatedTokenFile string `yaml:"federated_token_file"`
+	// Permissions are those of the application itself, for everybody, or those that users delegate to it, one by
+	// one (syncd connect).
+	Permissions string `yaml:"permissions" jsonschema:"enum=,enum=application,enum=delegated"` // (application) | delegated
+	Cloud       string `yaml:"cloud"`                                                          // a national cloud: (global) | gcc_high | dod | china
+	// LoginURL and GraphURL are a cloud that has no name here, as "https://login.microsoftonline.com" and
+	// "https://graph.microsoft.com".
+	LoginURL string   `yaml:"login_url" jsonschema:"pattern=^$|^https://"`
+	GraphURL string   `yaml:"graph_url" jsonschema:"pattern=^$|^https://"`
+	Users    []string `yaml:"users" jsonschema:"pattern=@"` // instead of the roster
+	// Group is the object id of an Entra group: of the roster, its members alone, those of groups in it among them.
+	Group string `yaml:"group"`
+	// Roster is where the users come from: all enabled members of the tenant, or syncd's own directory.
+	Roster string `yaml:"roster" jsonschema:"enum=,enum=users,enum=directory"` // (users) | directory
+	// Domains are those of the addresses that count on the roster; none: all.
+	Domains []string `yaml:"domains"`
 	// Calendars are which of each user's are read: the primary one, or all of them.
 	Calendars string `yaml:"calendars" jsonschema:"enum=,enum=primary,enum=all"` // (primary) | all
+	// Endpoint is where a simulated tenant listens, in place of all of Microsoft's hosts, as "http://127.0.0.1:4015".
+	Endpoint string `yaml:"endpoint"`
 
 	pageSize int32 // of listings; for tests
 }
 
+// Values of Config.Permissions and Config.Roster.
+const (
+	permissionsApplication = "application"
+	permissionsDelegated   = "delegated"
+
+	rosterUsers     = "users"
+	rosterDirectory = "directory"
+)
+
 // Validate names every setting that is missing or wrong.
 func (c *Config) Validate() error {
 	var errs []error
+	wrong := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
 	if c.Tenant == "" {
-		errs = append(errs, errors.New(`tenant is missing: name the tenant's domain or id, as "acme.com"`))
+		wrong(`tenant is missing: name the tenant's domain or id, as "acme.com"`)
 	}
-	if _, ok := clouds[c.Cloud]; !ok {
-		errs = append(errs, fmt.Errorf("cloud: %q is none of %s", c.Cloud, strings.Join(slices.Sorted(maps.Keys(clouds)), ", ")))
+	for _, choice := range []struct {
+		key, value string
+		of         []string
+	}{
+		{"cloud", c.Cloud, slices.Sorted(maps.Keys(clouds))},
+		{"permissions", c.Permissions, []string{permissionsApplication, permissionsDelegated, ""}},
+		{"roster", c.Roster, []string{rosterUsers, rosterDirectory, ""}},
+		{"calendars", c.Calendars, []string{calendarsPrimary, calendarsAll, ""}},
+	} {
+		if !slices.Contains(choice.of, choice.value) {
+			wrong("%s: %q is none of %s", choice.key, choice.value, strings.TrimSuffix(strings.Join(choice.of, ", "), ", "))
+		}
 	}
-	if !slices.Contains([]string{calendarsPrimary, calendarsAll, ""}, c.Calendars) {
-		errs = append(errs, fmt.Errorf("calendars: %q is none of primary, all", c.Calendars))
+	if (c.LoginURL == "") != (c.GraphURL == "") {
+		wrong("login_url and graph_url go together")
+	}
+	for _, u := range []string{c.LoginURL, c.GraphURL} {
+		if u != "" && (endpoint.Check(u) != nil || !strings.HasPrefix(u, "https://")) {
+			wrong(`login_url and graph_url: %q is no address without a path, as "https://graph.microsoft.com"`, u)
+		}
+	}
+	if err := endpoint.Check(c.Endpoint); err != nil {
+		wrong("endpoint: %w", err)
 	}
 	for _, u := range c.Users {
 		if !strings.Contains(u, "@") {
-			errs = append(errs, fmt.Errorf("users: %q is no email address", u))
+			wrong("users: %q is no email address", u)
+		}
+	}
+	for _, d := range c.Domains {
+		if d == "" || strings.Contains(d, "@") {
+			wrong(`domains: %q is no domain, as "acme.com"`, d)
+		}
+	}
+	if c.Group != "" && len(c.Users) > 0 {
+		wrong("group and users: name the users in one way, not in both")
+	}
+	if c.Group != "" && !objectID.MatchString(c.Group) {
+		wrong("group: %q is no object id, which the group's page in the Entra admin center has", c.Group)
+	}
+	if len(c.proofs()) > 1 {
+		wrong("%s: the application proves itself in one way", strings.Join(c.proofs(), " and "))
+	}
+	if c.delegated() {
+		for key, set := range map[string]bool{"users": len(c.Users) > 0, "group": c.Group != "", "domains": len(c.Domains) > 0} {
+			if set {
+				wrong("%s and permissions: delegated: those who consented are read (syncd connect); leave %[1]s out, or make two connections", key)
+			}
 		}
 	}
 	return errors.Join(errs...)
 }
 
-// Open makes the connector. The secret is read when it is needed first.
-func (c *Config) Open(env connectors.Env) (connectors.Connector, error) {
-	if !env.Replayed && (c.ClientID == "" || c.ClientSecretFile == "") {
-		return nil, errors.New("client_id or client_secret_file is missing: register an application with the permissions Calendars.Read and User.Read.All, and make it a secret")
+// objectID is a directory object's.
+var objectID = regexp.MustCompile(`^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$`)
+
+// delegated reports whether users consent one by one.
+func (c *Config) delegated() bool { return c.Permissions == permissionsDelegated }
+
+// proofs are the settings by which the application proves itself.
+func (c *Config) proofs() []string {
+	var set []string
+	for _, p := range []struct{ key, value string }{
+		{"client_secret_file", c.ClientSecretFile}, {"certificate_file", c.CertificateFile}, {"federated_token_file", c.FederatedTokenFile},
+	} {
+		if p.value != "" {
+			set = append(set, p.key)
+		}
 	}
-	return &connector{cfg: *c, env: env, cloud: clouds[c.Cloud]}, nil
+	return set
+}
+
+// where is the cloud that the configuration means.
+func (c *Config) where() cloud {
+	switch {
+	case c.Endpoint != "":
+		return cloud{c.Endpoint, c.Endpoint}
+	case c.GraphURL != "":
+		return cloud{c.LoginURL, c.GraphURL}
+	}
+	return clouds[c.Cloud]
+}
+
+// Outlook's limits of one application in one mailbox ("Microsoft Graph service-specific throttling limits",
+// Outlook service limits: 10,000 requests in ten minutes, four at a time), and of one application in all
+// (130,000 in ten seconds), with room for others' use of them.
+const (
+	queriesPerMinute            = 600_000
+	queriesPerMinutePerMailbox  = 900
+	queriesAtOnceForEachMailbox = 4
+)
+
+// Open makes the connector. Credentials are read when they are needed.
+func (c *Config) Open(env connectors.Env) (connectors.Connector, error) {
+	switch {
+	case env.Replayed:
+	case c.ClientID == "":
+		return nil, errors.New("client_id is missing: register an application in the Entra admin center, and copy its Application (client) ID")
+	case c.delegated() && env.Secrets == nil:
+		return nil, errors.New("permissions: delegated needs a key to seal what users grant: make one by syncd keys new FILE, and name it in keyset_file")
+	case !c.delegated() && len(c.proofs()) == 0:
+		return nil, errors.New("client_secret_file, certificate_file and federated_token_file are missing: give the application the permissions Calendars.Read and User.Read.All, and one of these")
+	}
+	conn := &connector{cfg: *c, env: env, cloud: c.where(), grants: grants.New(env.Secrets, Driver.Name+":"+env.Account)}
+	innermost := env.HTTP
+	if !env.Replayed {
+		conn.pace = pace.New(pace.Quota{PerMinute: queriesPerMinute, PerUserMinute: queriesPerMinutePerMailbox, AtOnce: queriesAtOnceForEachMailbox, User: mailbox}, innermost)
+		innermost = conn.pace
+	}
+	conn.transport = retry.Transport(innermost, retry.Default)
+	g, err := graph.New(&http.Client{Transport: signed{conn}, CheckRedirect: noRedirect}, conn.cloud.graph+"/v1.0")
+	if err != nil {
+		return nil, fmt.Errorf("outlook: %w", err)
+	}
+	conn.graph = g
+	if c.delegated() {
+		return consenter{conn}, nil
+	}
+	return conn, nil
+}
+
+// mailbox is the one that a request is about: the limits count by it.
+func mailbox(r *http.Request) (string, bool) {
+	_, rest, ok := strings.Cut(r.URL.Path, "/users/")
+	name, _, deeper := strings.Cut(rest, "/")
+	return strings.ToLower(name), ok && deeper
 }
 
 type connector struct {
-	cfg   Config
-	env   connectors.Env
-	cloud cloud
-
-	mu sync.Mutex
-	// graph is made at its first use, with the application's token, which lasts an hour; proved says that
-	// the token has been accepted.
-	graph  *graph.Client
-	proved bool
+	cfg       Config
+	env       connectors.Env
+	cloud     cloud
+	transport http.RoundTripper // retries lie below the credentials, so that they happen once
+	pace      *pace.Transport   // nil: replayed
+	grants    *grants.Store
+	graph     *graph.Client
 }
 
 var _ connectors.Connector = (*connector)(nil)
 
-// client is the Graph service with the application's credentials. Retries lie below them, so that they
-// happen once.
-func (c *connector) client(ctx context.Context) (*graph.Client, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.graph != nil {
-		return c.graph, nil
-	}
-	transport := retry.Transport(c.env.HTTP, retry.Default)
-	hc := &http.Client{Transport: transport, CheckRedirect: noRedirect}
-	if !c.env.Replayed {
-		secret, err := c.env.ReadFile(c.cfg.ClientSecretFile)
-		if err != nil {
-			return nil, fmt.Errorf("outlook: client_secret_file: %w: %w", err, connectors.ErrAccess)
-		}
-		cfg := clientcredentials.Config{
-			ClientID: c.cfg.ClientID, ClientSecret: strings.TrimSpace(string(secret)), AuthStyle: oauth2.AuthStyleInParams,
-			TokenURL: c.cloud.login + "/" + url.PathEscape(c.cfg.Tenant) + "/oauth2/v2.0/token", Scopes: []string{c.cloud.graph + "/.default"},
-		}
-		// The source outlives the request that made it, so its own requests need an end of their own.
-		life := context.WithValue(context.WithoutCancel(ctx), oauth2.HTTPClient, &http.Client{Transport: transport, CheckRedirect: noRedirect, Timeout: 30 * time.Second})
-		hc.Transport = &oauth2.Transport{Source: cfg.TokenSource(life), Base: transport}
-	}
-	g, err := graph.New(hc, c.cloud.graph+"/v1.0")
-	if err != nil {
-		return nil, err
-	}
-	c.graph = g
-	return g, nil
-}
-
 // noRedirect: following one would show the token to a host that we did not choose.
 func noRedirect(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-
-// forget makes the next request read the secret anew and ask for a new token: somebody may have put a
-// secret that had expired right.
-func (c *connector) forget() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.graph, c.proved = nil, false
-}
 
 // here reports whether the link, if any, leads to the configured service. One to elsewhere would make us
 // send the token there.
 func (c *connector) here(link string) bool {
 	return link == "" || strings.HasPrefix(link, c.cloud.graph+"/")
-}
-
-// judge notes whether the token was accepted. One that was and is no more has been taken back before its
-// hour was over: it is forgotten, and the next request gets a new one.
-func (c *connector) judge(status int) (withdrawn bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if status != http.StatusUnauthorized {
-		c.proved = c.proved || status == http.StatusOK
-		return false
-	}
-	withdrawn = c.proved
-	c.graph, c.proved = nil, false
-	return withdrawn
 }
 
 // page is any list of Graph's. Elements stay raw: a bad one costs itself alone.
@@ -174,20 +257,14 @@ type page struct {
 	DeltaLink string            `json:"@odata.deltaLink"`
 }
 
-// read makes a page of an answer, or the contract's error of what it says.
-func (c *connector) read(a graph.Answer, err error, doing string) (page, error) {
+// read makes a page of an answer, or the contract's error of what it says. The user is whose mailbox was asked for; ""
+// is nobody's.
+func (c *connector) read(a graph.Answer, err error, doing, user string) (page, error) {
 	if err != nil {
-		var refused *oauth2.RetrieveError
-		if errors.As(err, &refused) {
-			c.forget()
-		}
-		return page{}, c.explainTransport(err, doing)
-	}
-	if c.judge(a.Status) {
-		return page{}, fmt.Errorf("outlook: %s: the token was taken back; a new one is asked for at the next attempt", doing)
+		return page{}, c.explainTransport(err, doing, user)
 	}
 	if a.Status != http.StatusOK {
-		return page{}, c.explain(a, doing)
+		return page{}, c.explain(a, doing, user)
 	}
 	var p page
 	if err := json.Unmarshal(a.Body, &p); err != nil {
@@ -203,78 +280,6 @@ func (c *connector) read(a graph.Answer, err error, doing string) (page, error) 
 		}
 	}
 	return p, nil
-}
-
-// Sources are the primary calendars of the configured users, or of every enabled member, and with "calendars:
-// all" their others.
-// Whether a mailbox may be read is found out by pulling it.
-func (c *connector) Sources(ctx context.Context, _ []string) ([]calendar.Source, error) {
-	users := c.cfg.Users
-	if len(users) == 0 {
-		var err error
-		if users, err = c.roster(ctx); err != nil {
-			return nil, err
-		}
-	}
-	sources := make([]calendar.Source, 0, len(users))
-	seen := map[string]bool{} // addresses are the same in any case
-	var each []string
-	for _, u := range users {
-		u = strings.ToLower(u)
-		if seen[u] {
-			continue
-		}
-		seen[u] = true
-		each = append(each, u)
-		s := calendar.NewSource(Driver.Name, c.env.Account, u)
-		s.Primary = true
-		sources = append(sources, s)
-	}
-	if c.cfg.Calendars == calendarsAll {
-		more, err := c.secondary(ctx, each)
-		if err != nil {
-			return nil, err
-		}
-		sources = append(sources, more...)
-	}
-	return sources, nil
-}
-
-// maxRoster bounds the roster's pages.
-const maxRoster = 1000
-
-func (c *connector) roster(ctx context.Context) ([]string, error) {
-	g, err := c.client(ctx)
-	if err != nil {
-		return nil, err
-	}
-	var users []string
-	link := ""
-	for range maxRoster {
-		a, err := g.Users(ctx, link)
-		p, err := c.read(a, err, "list the users of "+c.cfg.Tenant)
-		if err != nil {
-			return nil, err
-		}
-		for _, raw := range p.Value {
-			var u struct {
-				UserPrincipalName string `json:"userPrincipalName"`
-				Mail              string `json:"mail"`
-				AccountEnabled    *bool  `json:"accountEnabled"`
-			}
-			if json.Unmarshal(raw, &u) != nil || u.AccountEnabled != nil && !*u.AccountEnabled {
-				continue
-			}
-			// Without a mail address there is no mailbox.
-			if u.Mail != "" {
-				users = append(users, cmp.Or(u.Mail, u.UserPrincipalName))
-			}
-		}
-		if link = p.NextLink; link == "" {
-			return users, nil
-		}
-	}
-	return nil, fmt.Errorf("outlook: the roster of %s does not end after %d pages", c.cfg.Tenant, maxRoster)
 }
 
 func (c *connector) pageLimit() int32 { return cmp.Or(c.cfg.pageSize, 100) }

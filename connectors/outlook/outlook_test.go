@@ -120,13 +120,15 @@ func TestRoster(t *testing.T) {
 // counting counts requests for calendars.
 type counting struct {
 	http.RoundTripper
-	views, deltas int
-	bearer        bool
+	views, deltas, tokens int
+	bearer                bool
 }
 
 func (c *counting) RoundTrip(r *http.Request) (*http.Response, error) {
 	if strings.Contains(r.URL.Path, "/delta") {
 		c.deltas++
+	} else if strings.HasSuffix(r.URL.Path, "/token") {
+		c.tokens++
 	} else if strings.Contains(r.URL.Path, "calendarView") {
 		c.views++
 	}
@@ -170,21 +172,42 @@ func TestReplayedSendsNoCredentials(t *testing.T) {
 
 func TestValidate(t *testing.T) {
 	for _, c := range []struct {
-		cfg  Config
+		set  func(*Config)
 		want string
 	}{
-		{Config{Cloud: "global"}, "tenant is missing"},
-		{Config{Tenant: "t", Cloud: "moon"}, `cloud: "moon" is none of china, dod, gcc_high, global`},
-		{Config{Tenant: "t", Cloud: "global", Users: []string{"eve"}}, `"eve" is no email address`},
+		{func(c *Config) { c.Tenant = "" }, "tenant is missing"},
+		{func(c *Config) { c.Cloud = "moon" }, `cloud: "moon" is none of china, dod, gcc_high, global`},
+		{func(c *Config) { c.Users = []string{"eve"} }, `"eve" is no email address`},
+		{func(c *Config) { c.Permissions = "root" }, `permissions: "root" is none of application, delegated`},
+		{func(c *Config) { c.Roster = "admin" }, `roster: "admin" is none of users, directory`},
+		{func(c *Config) { c.Domains = []string{"@acme.com"} }, `"@acme.com" is no domain`},
+		{func(c *Config) { c.Group = "Sales" }, `group: "Sales" is no object id`},
+		{func(c *Config) { c.Group, c.Users = guid, []string{eve} }, "group and users"},
+		{func(c *Config) { c.Permissions, c.Group = permissionsDelegated, guid }, "group and permissions: delegated"},
+		{func(c *Config) { c.Permissions, c.Users = permissionsDelegated, []string{eve} }, "users and permissions: delegated"},
+		{func(c *Config) { c.ClientSecretFile, c.CertificateFile = "a", "b" }, "client_secret_file and certificate_file: the application proves itself in one way"},
+		{func(c *Config) { c.LoginURL = "https://login.example" }, "login_url and graph_url go together"},
+		{func(c *Config) { c.LoginURL, c.GraphURL = "https://login.example", "http://graph.example" }, `"http://graph.example" is no address`},
+		{func(c *Config) { c.Endpoint = "localhost" }, "endpoint: it is an address without a path"},
 	} {
-		if err := c.cfg.Validate(); err == nil || !strings.Contains(err.Error(), c.want) {
-			t.Errorf("%+v: got %v, want %q", c.cfg, err, c.want)
+		cfg := Config{Tenant: "t", Cloud: "global"}
+		c.set(&cfg)
+		if err := cfg.Validate(); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%+v: got %v, want %q", cfg, err, c.want)
 		}
 	}
-	if _, err := (&Config{Tenant: "t", Cloud: "global"}).Open(connectors.Env{}); err == nil || !strings.Contains(err.Error(), "client_secret_file") {
-		t.Errorf("without a secret: %v", err)
+	for want, cfg := range map[string]Config{
+		"client_id is missing": {Tenant: "t", Cloud: "global"},
+		"client_secret_file, certificate_file and federated_token_file are missing": {Tenant: "t", Cloud: "global", ClientID: "c"},
+		"keyset_file": {Tenant: "t", Cloud: "global", ClientID: "c", Permissions: permissionsDelegated},
+	} {
+		if _, err := cfg.Open(connectors.Env{}); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("got %v, want %q", err, want)
+		}
 	}
 }
+
+const guid = "1a2b3c4d-0000-4000-8000-00000000000a"
 
 // TestShiftingPages: an event that goes while a listing is read moves another one from a page to come to
 // a page that was read. That one must not be taken for gone.

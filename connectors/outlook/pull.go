@@ -75,24 +75,21 @@ func (c *connector) Pull(ctx context.Context, src calendar.Source, cur connector
 			}
 		}
 	}
-	g, err := c.client(ctx)
-	if err != nil {
-		return connectors.Page{}, err
-	}
+	ctx = as(ctx, src.Reader())
 	if at.State == view {
-		return c.list(ctx, g, src, at)
+		return c.view(ctx, src, at)
 	}
 	if at.State == idle {
 		at = cursor{From: at.From, To: at.To, State: walk, Link: at.Delta, Unswept: at.Unswept}
 	}
-	return c.follow(ctx, g, src, at)
+	return c.follow(ctx, src, at)
 }
 
 // follow reads one page of the delta. What is on it does not count, only whether anything is.
-func (c *connector) follow(ctx context.Context, g *graph.Client, src calendar.Source, at cursor) (connectors.Page, error) {
+func (c *connector) follow(ctx context.Context, src calendar.Source, at cursor) (connectors.Page, error) {
 	cal, _ := of(src)
-	a, err := g.Delta(ctx, cal, calendar.Window{Start: at.From, End: at.To}, c.pageLimit(), at.Link)
-	p, err := c.read(a, err, "ask for changes in the calendar of "+src.Calendar)
+	a, err := c.graph.Delta(ctx, cal, calendar.Window{Start: at.From, End: at.To}, c.pageLimit(), at.Link)
+	p, err := c.read(a, err, "ask for changes in the calendar of "+src.Calendar, src.Reader())
 	if err != nil {
 		return connectors.Page{}, at.blame(a, err)
 	}
@@ -146,11 +143,11 @@ func fingerprint(items []json.RawMessage) uint64 {
 	return h.Sum64()
 }
 
-// list reads one page of the window.
-func (c *connector) list(ctx context.Context, g *graph.Client, src calendar.Source, at cursor) (connectors.Page, error) {
+// view reads one page of the window.
+func (c *connector) view(ctx context.Context, src calendar.Source, at cursor) (connectors.Page, error) {
 	cal, owner := of(src)
-	a, err := g.View(ctx, cal, calendar.Window{Start: at.From, End: at.To}, c.pageLimit(), at.Link)
-	got, err := c.read(a, err, "read the calendar of "+src.Calendar)
+	a, err := c.graph.View(ctx, cal, calendar.Window{Start: at.From, End: at.To}, c.pageLimit(), at.Link)
+	got, err := c.read(a, err, "read the calendar of "+src.Calendar, src.Reader())
 	if err != nil {
 		return connectors.Page{}, at.blame(a, err)
 	}

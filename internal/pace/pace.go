@@ -3,6 +3,7 @@ package pace
 
 import (
 	"fmt"
+	"io"
 	"net/http"
 	"sync"
 	"time"
@@ -14,6 +15,7 @@ import (
 type Quota struct {
 	PerMinute     int // requests in all
 	PerUserMinute int // requests for one user
+	AtOnce        int // requests for one user at a time, until their answers' bodies are closed; 0: any number
 	// User is whose quota a request counts to; ok is false for one that counts to none.
 	User func(*http.Request) (name string, ok bool)
 }
@@ -32,6 +34,7 @@ type Transport struct {
 
 type user struct {
 	limiter *rate.Limiter
+	slots   chan struct{} // nil: as many at a time as there are
 	last    time.Time
 }
 
@@ -77,7 +80,8 @@ func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 		return t.base.RoundTrip(r)
 	}
 	now := time.Now()
-	own := t.limiter(name, now).ReserveN(now, 1)
+	u := t.user(name, now)
+	own := u.limiter.ReserveN(now, 1)
 	all := t.all.ReserveN(now, 1)
 	wait := max(own.DelayFrom(now), all.DelayFrom(now))
 	if wait > maxPause {
@@ -95,10 +99,41 @@ func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 		case <-timer.C:
 		}
 	}
-	return t.base.RoundTrip(r)
+	return u.send(r, t.base)
 }
 
-func (t *Transport) limiter(name string, now time.Time) *rate.Limiter {
+// send waits for a slot, and keeps it until the answer has been read.
+func (u *user) send(r *http.Request, base http.RoundTripper) (*http.Response, error) {
+	if u.slots == nil {
+		return base.RoundTrip(r)
+	}
+	select {
+	case <-r.Context().Done():
+		return nil, r.Context().Err()
+	case u.slots <- struct{}{}:
+	}
+	leave := sync.OnceFunc(func() { <-u.slots })
+	resp, err := base.RoundTrip(r)
+	if err != nil {
+		leave()
+		return nil, err
+	}
+	resp.Body = leaving{resp.Body, leave}
+	return resp, nil
+}
+
+// leaving is a body that gives its request's slot back.
+type leaving struct {
+	io.ReadCloser
+	leave func()
+}
+
+func (l leaving) Close() error {
+	defer l.leave()
+	return l.ReadCloser.Close()
+}
+
+func (t *Transport) user(name string, now time.Time) *user {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	u := t.users[name]
@@ -107,15 +142,18 @@ func (t *Transport) limiter(name string, now time.Time) *rate.Limiter {
 			t.forget(now)
 		}
 		u = &user{limiter: limiter(t.q.PerUserMinute)}
+		if t.q.AtOnce > 0 {
+			u.slots = make(chan struct{}, t.q.AtOnce)
+		}
 		t.users[name] = u
 	}
 	u.last = now
-	return u.limiter
+	return u
 }
 
 func (t *Transport) forget(now time.Time) {
 	for name, u := range t.users {
-		if now.Sub(u.last) > resting {
+		if now.Sub(u.last) > resting && len(u.slots) == 0 {
 			delete(t.users, name)
 		}
 	}

@@ -5,10 +5,18 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 )
+
+type answers func(*http.Request) (*http.Response, error)
+
+func (f answers) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+func byPath(r *http.Request) (string, bool) { return r.URL.Path, true }
 
 type sent struct{ n map[string]int }
 
@@ -118,6 +126,58 @@ func TestRefused(t *testing.T) {
 		var none *Transport
 		if none.Refused("ana") {
 			t.Error("nothing is known of others")
+		}
+	})
+}
+
+// TestAtOnce: a user's requests wait for each other's answers to be read, and nobody else's.
+func TestAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		under := map[string]int{}
+		most := 0
+		var mu sync.Mutex
+		tr := New(Quota{PerMinute: 60000, PerUserMinute: 6000, AtOnce: 2, User: byPath}, answers(func(r *http.Request) (*http.Response, error) {
+			mu.Lock()
+			under[r.URL.Path]++
+			most = max(most, under[r.URL.Path])
+			mu.Unlock()
+			if r.URL.RawQuery == "fail" {
+				mu.Lock()
+				under[r.URL.Path]--
+				mu.Unlock()
+				return nil, errors.New("refused")
+			}
+			return &http.Response{StatusCode: 200, Body: http.NoBody}, nil
+		}))
+		var wg sync.WaitGroup
+		for _, path := range []string{"/a", "/a?fail", "/a", "/a", "/b", "/a?fail", "/a", "/b", "/b"} {
+			wg.Go(func() {
+				r := httptest.NewRequestWithContext(t.Context(), "GET", path, nil)
+				resp, err := tr.RoundTrip(r)
+				if err != nil {
+					return
+				}
+				time.Sleep(time.Second)
+				mu.Lock()
+				under[r.URL.Path]--
+				mu.Unlock()
+				resp.Body.Close()
+				resp.Body.Close()
+			})
+		}
+		wg.Wait()
+		if most != 2 {
+			t.Errorf("%d at a time", most)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		for range 2 {
+			if _, err := tr.RoundTrip(httptest.NewRequestWithContext(ctx, "GET", "/c", nil)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		cancel()
+		if _, err := tr.RoundTrip(httptest.NewRequestWithContext(ctx, "GET", "/c", nil)); !errors.Is(err, context.Canceled) {
+			t.Errorf("who has given up waits on: %v", err)
 		}
 	})
 }
