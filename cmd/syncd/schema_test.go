@@ -237,10 +237,13 @@ connections:
 
 // byGroup has what can't stand beside everything else.
 const byGroup = "connections:\n  - name: a\n    google: {domain: acme.com, service_account: s@p.iam.gserviceaccount.com, credentials_file: adc.json, admin: admin@acme.com, group: pilot@acme.com,\n" +
-	"      roster: people, calendars: all, queries_per_minute: 6000, queries_per_minute_per_user: 300, endpoint: \"http://127.0.0.1:4014\"}\n"
+	"      roster: people, calendars: all, queries_per_minute: 6000, queries_per_minute_per_user: 300, endpoint: \"http://127.0.0.1:4014\"}\n" +
+	"  - name: b\n    outlook: {tenant: acme.com, client_id: id, certificate_file: c.pem, group: 1a2b3c4d-0000-4000-8000-00000000000a, roster: directory, domains: [acme.com],\n" +
+	"      login_url: \"https://login.example\", graph_url: \"https://graph.example\"}\n"
 
 // byUser is a connection whose users consent one by one.
-const byUser = "connections:\n  - name: a\n    google: {oauth_client_file: client.json}\n"
+const byUser = "connections:\n  - name: a\n    google: {oauth_client_file: client.json}\n" +
+	"  - name: b\n    outlook: {tenant: organizations, client_id: id, permissions: delegated, federated_token_file: /var/run/token, endpoint: \"http://127.0.0.1:4015\"}\n"
 
 // eachProvider has a choice of its own for each conference provider.
 const eachProvider = "providers: {zoom: {capture: [bot]}, teams: {capture: [bot]}, webex: {capture: [bot]}, meet: {capture: [bot]}}\n"
@@ -295,6 +298,8 @@ func TestSchemaRefuses(t *testing.T) {
 		{"syncd", "setting unknown", "connections: [{name: a, demo: {file: x, domain: y}}]\n", ""},
 		{"syncd", "cloud", "connections: [{name: a, outlook: {tenant: x, cloud: moon}}]\n", ""},
 		{"syncd", "users", "connections: [{name: a, outlook: {tenant: x, users: [ana]}}]\n", ""},
+		{"syncd", "permissions", "connections: [{name: a, outlook: {tenant: x, permissions: root}}]\n", ""},
+		{"syncd", "graph_url", "connections: [{name: a, outlook: {tenant: x, login_url: \"https://l.example\", graph_url: \"http://g.example\"}}]\n", ""},
 		{"syncd", "users, no list", "connections: [{name: a, outlook: {tenant: x, users: ana@acme.com}}]\n", ""},
 		{"syncd", "cloud, empty", "connections: [{name: a, outlook: {tenant: x, cloud: \"\"}}]\n", "not set is no choice, and elsewhere no error"},
 		{"syncd", "neither admin nor users", "connections: [{name: a, google: {domain: x}}]\n", "one setting or another: no tag says so"},

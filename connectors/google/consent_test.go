@@ -2,7 +2,6 @@ package google
 
 import (
 	"bytes"
-	"context"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
@@ -36,42 +35,6 @@ const (
 )
 
 var byConsent = Config{OAuthClientFile: "client.json"}
-
-// memory is a connectors.Secrets that forgets when the test ends.
-type memory struct {
-	mu     sync.Mutex
-	kept   map[string]string
-	broken error // what reading fails with
-}
-
-func (m *memory) Names(context.Context) ([]string, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return slices.Sorted(maps.Keys(m.kept)), nil
-}
-
-func (m *memory) Secret(_ context.Context, name string) (string, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return m.kept[name], m.broken
-}
-
-func (m *memory) Keep(ctx context.Context, name, value string) error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if ctx.Done() != nil {
-		return errors.New("a token may get lost: this can be cancelled")
-	}
-	m.kept[name] = value
-	return nil
-}
-
-func (m *memory) Forget(_ context.Context, name string) error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	delete(m.kept, name)
-	return nil
-}
 
 // A screen is Google's side of consents: it asks, redeems codes once, renews and revokes, and lists calendars
 // for whoever has a token.
@@ -246,7 +209,7 @@ func clientFile(kind string) []byte {
 }
 
 // openByConsent makes a connector whose users consent at s.
-func openByConsent(t *testing.T, s http.RoundTripper, kept *memory, client []byte) consenter {
+func openByConsent(t *testing.T, s http.RoundTripper, kept *conntest.Secrets, client []byte) consenter {
 	t.Helper()
 	if err := byConsent.Validate(); err != nil {
 		t.Fatal(err)
@@ -296,7 +259,7 @@ func pullOne(t *testing.T, c consenter, src calendar.Source) error {
 // TestConsent: a user lets us in, is read, by another process too, and lets us in no more.
 func TestConsent(t *testing.T) {
 	for _, kind := range []string{"installed", "web"} {
-		s, kept := newScreen(t), &memory{kept: map[string]string{}}
+		s, kept := newScreen(t), conntest.NewSecrets()
 		c := openByConsent(t, s, kept, clientFile(kind))
 		if got, err := c.Sources(t.Context(), nil); err != nil || len(got) != 0 {
 			t.Errorf("at first: %v, %v", got, err)
@@ -309,7 +272,7 @@ func TestConsent(t *testing.T) {
 		if user, err := connect(t, c, s, "BO@acme.com"); err != nil || user != bo {
 			t.Fatalf("%q, %v", user, err)
 		}
-		if got := kept.kept[ana]; !strings.Contains(got, `"refresh_token":"refresh-2"`) || !strings.Contains(got, gcal.CalendarEventsReadonlyScope) {
+		if got := kept.Kept[ana]; !strings.Contains(got, `"refresh_token":"refresh-2"`) || !strings.Contains(got, gcal.CalendarEventsReadonlyScope) {
 			t.Errorf("kept: %s", got)
 		}
 		got, err := c.Sources(t.Context(), nil)
@@ -367,7 +330,7 @@ func TestConsentRefused(t *testing.T) {
 		{"not verified", func(s *screen) { s.claims = map[string]any{"email_verified": "false"} }, "", "never verified"},
 		{"garbled", func(s *screen) { s.claims = map[string]any{"exp": "soon"} }, "", "can't be read"},
 	} {
-		s, kept := newScreen(t), &memory{kept: map[string]string{}}
+		s, kept := newScreen(t), conntest.NewSecrets()
 		c := openByConsent(t, s, kept, clientFile("installed"))
 		test.set(s)
 		_, err := connect(t, c, s, test.user)
@@ -375,8 +338,8 @@ func TestConsentRefused(t *testing.T) {
 			t.Errorf("%s: got %v, want %q", test.about, err, test.want)
 			continue
 		}
-		if len(kept.kept) != 0 {
-			t.Errorf("%s: kept %v", test.about, kept.kept)
+		if len(kept.Kept) != 0 {
+			t.Errorf("%s: kept %v", test.about, kept.Kept)
 		}
 		for _, secret := range []string{clientSecret, "refresh-", "code-", "access-"} {
 			if strings.Contains(err.Error(), secret) {
@@ -389,7 +352,7 @@ func TestConsentRefused(t *testing.T) {
 // TestCodeOnce: a code is good once, with its verifier and its redirect alone. The screen checks; here it is
 // shown that it does, and that what was kept before stays.
 func TestCodeOnce(t *testing.T) {
-	s, kept := newScreen(t), &memory{kept: map[string]string{ana: "before"}}
+	s, kept := newScreen(t), &conntest.Secrets{Kept: map[string]string{ana: "before"}}
 	c := openByConsent(t, s, kept, clientFile("installed"))
 	right := connectors.Consent{Redirect: redirect, State: "state", Verifier: oauth2.GenerateVerifier()}
 	for about, spoil := range map[string]func(connectors.Consent) connectors.Consent{
@@ -405,8 +368,8 @@ func TestCodeOnce(t *testing.T) {
 			t.Errorf("%s: %v", about, err)
 		}
 	}
-	if kept.kept[ana] != "before" {
-		t.Errorf("kept: %v", kept.kept)
+	if kept.Kept[ana] != "before" {
+		t.Errorf("kept: %v", kept.Kept)
 	}
 	to, err := c.ConsentURL(right)
 	if err != nil {
@@ -425,20 +388,20 @@ func TestCodeOnce(t *testing.T) {
 func TestGrantEnds(t *testing.T) {
 	for _, test := range []struct {
 		about string
-		set   func(*screen, *memory)
+		set   func(*screen, *conntest.Secrets)
 		want  string
 	}{
-		{"expired", func(s *screen, _ *memory) { s.end("Ana@acme.com") }, "ana@acme.com has to consent again: syncd connect google:people ana@acme.com (grants of a consent screen in Testing end after 7 days)"},
-		{"client deleted", func(s *screen, _ *memory) { s.refuses = "deleted_client" }, "oauth_client_file client.json"},
-		{"client's secret replaced", func(s *screen, _ *memory) { s.refuses = "invalid_client" }, "oauth_client_file client.json"},
-		{"keys lost", func(_ *screen, m *memory) { m.broken = fmt.Errorf("keyset_file: %w", connectors.ErrAccess) }, "keyset_file"},
-		{"too little allowed", func(s *screen, _ *memory) { s.denies = "insufficientPermissions" }, "the user has to allow " + gcal.CalendarEventsReadonlyScope + ": syncd connect google:people"},
-		{"API switched off", func(s *screen, _ *memory) { s.denies = "accessNotConfigured" }, "enable the API in the OAuth client's"},
-		{"no Calendar", func(s *screen, _ *memory) { s.denies = "notACalendarUser" }, "the user has no Calendar"},
-		{"a reason that came up later", func(s *screen, _ *memory) { s.denies = "newReason" }, "consent again: syncd connect google:people"},
-		{"garbled", func(_ *screen, m *memory) { m.kept[ana] = "{" }, "can't be read: syncd connect google:people ana@acme.com"},
+		{"expired", func(s *screen, _ *conntest.Secrets) { s.end("Ana@acme.com") }, "ana@acme.com has to consent again: syncd connect google:people ana@acme.com (grants of a consent screen in Testing end after 7 days)"},
+		{"client deleted", func(s *screen, _ *conntest.Secrets) { s.refuses = "deleted_client" }, "oauth_client_file client.json"},
+		{"client's secret replaced", func(s *screen, _ *conntest.Secrets) { s.refuses = "invalid_client" }, "oauth_client_file client.json"},
+		{"keys lost", func(_ *screen, m *conntest.Secrets) { m.Broken = fmt.Errorf("keyset_file: %w", connectors.ErrAccess) }, "keyset_file"},
+		{"too little allowed", func(s *screen, _ *conntest.Secrets) { s.denies = "insufficientPermissions" }, "the user has to allow " + gcal.CalendarEventsReadonlyScope + ": syncd connect google:people"},
+		{"API switched off", func(s *screen, _ *conntest.Secrets) { s.denies = "accessNotConfigured" }, "enable the API in the OAuth client's"},
+		{"no Calendar", func(s *screen, _ *conntest.Secrets) { s.denies = "notACalendarUser" }, "the user has no Calendar"},
+		{"a reason that came up later", func(s *screen, _ *conntest.Secrets) { s.denies = "newReason" }, "consent again: syncd connect google:people"},
+		{"garbled", func(_ *screen, m *conntest.Secrets) { m.Kept[ana] = "{" }, "can't be read: syncd connect google:people ana@acme.com"},
 	} {
-		s, kept := newScreen(t), &memory{kept: map[string]string{}}
+		s, kept := newScreen(t), conntest.NewSecrets()
 		c := openByConsent(t, s, kept, clientFile("installed"))
 		if _, err := connect(t, c, s, ana); err != nil {
 			t.Fatal(err)
@@ -448,15 +411,15 @@ func TestGrantEnds(t *testing.T) {
 		if !errors.Is(err, connectors.ErrAccess) || !strings.Contains(err.Error(), test.want) || strings.Contains(err.Error(), "refresh-") {
 			t.Errorf("%s: got %v, want %q", test.about, err, test.want)
 		}
-		if len(kept.kept) != 1 {
-			t.Errorf("%s: kept %v", test.about, kept.kept)
+		if len(kept.Kept) != 1 {
+			t.Errorf("%s: kept %v", test.about, kept.Kept)
 		}
 	}
 }
 
 // TestConsentAgain: a new consent is in force at once, in a process that holds a token of the old one.
 func TestConsentAgain(t *testing.T) {
-	s, kept := newScreen(t), &memory{kept: map[string]string{}}
+	s, kept := newScreen(t), conntest.NewSecrets()
 	c := openByConsent(t, s, kept, clientFile("installed"))
 	for range 2 {
 		if _, err := connect(t, openByConsent(t, s, kept, clientFile("installed")), s, ana); err != nil {
@@ -475,7 +438,7 @@ func TestConsentAgain(t *testing.T) {
 // TestRotation: a refresh token that is replaced is kept before its access token is used, and calendars that
 // are read as one user do not use one up twice.
 func TestRotation(t *testing.T) {
-	s, kept := newScreen(t), &memory{kept: map[string]string{}}
+	s, kept := newScreen(t), conntest.NewSecrets()
 	s.rotates = true
 	c := openByConsent(t, s, kept, clientFile("installed"))
 	if _, err := connect(t, c, s, ana); err != nil {
@@ -507,20 +470,20 @@ func TestRotation(t *testing.T) {
 
 // TestRevokeFails: as long as Google has not ended a grant, it is not forgotten.
 func TestRevokeFails(t *testing.T) {
-	s, kept := newScreen(t), &memory{kept: map[string]string{}}
+	s, kept := newScreen(t), conntest.NewSecrets()
 	c := openByConsent(t, s, kept, clientFile("installed"))
 	if _, err := connect(t, c, s, ana); err != nil {
 		t.Fatal(err)
 	}
 	s.refuses = "busy"
 	var throttled *connectors.ThrottledError
-	if err := c.Revoke(t.Context(), ana); !errors.As(err, &throttled) || len(kept.kept) != 1 {
-		t.Errorf("kept %v, %v", kept.kept, err)
+	if err := c.Revoke(t.Context(), ana); !errors.As(err, &throttled) || len(kept.Kept) != 1 {
+		t.Errorf("kept %v, %v", kept.Kept, err)
 	}
 	s.refuses = ""
 	s.end("Ana@acme.com") // the user has ended it meanwhile
-	if err := c.Revoke(t.Context(), ana); err != nil || len(kept.kept) != 0 {
-		t.Errorf("kept %v, %v", kept.kept, err)
+	if err := c.Revoke(t.Context(), ana); err != nil || len(kept.Kept) != 0 {
+		t.Errorf("kept %v, %v", kept.Kept, err)
 	}
 }
 
@@ -545,7 +508,7 @@ func TestConsentConfig(t *testing.T) {
 		t.Errorf("without keys: %v", err)
 	}
 	for about, client := range map[string][]byte{"no file": nil, "no JSON": []byte("GOCSPX-x"), "a service account": []byte(`{"type":"service_account","client_id":"GOCSPX-x"}`)} {
-		c := openByConsent(t, newScreen(t), &memory{}, client)
+		c := openByConsent(t, newScreen(t), conntest.NewSecrets(), client)
 		if _, err := c.ConsentURL(connectors.Consent{}); err == nil || !strings.Contains(err.Error(), "oauth_client_file") || strings.Contains(err.Error(), "GOCSPX") {
 			t.Errorf("%s: %v", about, err)
 		}

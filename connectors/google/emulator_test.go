@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
-	"net"
 	"net/http"
 	"net/url"
 	"slices"
@@ -33,12 +32,7 @@ type emulator struct {
 
 func startEmulator(t *testing.T) *emulator {
 	nodetest.Dir(t)
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	port := l.Addr().(*net.TCPAddr).Port
-	l.Close()
+	port := conntest.FreePort(t)
 	seed, err := json.Marshal(map[string]any{
 		"tokens": map[string]any{"hers": map[string]any{"login": ana, "scopes": []string{}}},
 		"google": map[string]any{
@@ -56,7 +50,7 @@ func startEmulator(t *testing.T) *emulator {
 	}
 	e := &emulator{t: t}
 	var started struct{ URL string }
-	nodetest.Start(t, &started, "testdata/emulator.mjs", fmt.Sprint(port), string(seed))
+	nodetest.Start(t, &started, "../testdata/emulator.mjs", "google", fmt.Sprint(port), string(seed))
 	e.url = started.URL
 	return e
 }
@@ -108,7 +102,7 @@ func (e *emulator) consents(to, user string) (code, state string) {
 	return back.Query().Get("code"), back.Query().Get("state")
 }
 
-func (e *emulator) open(cfg Config, kept *memory) consenter {
+func (e *emulator) open(cfg Config, kept *conntest.Secrets) consenter {
 	e.t.Helper()
 	client, err := json.Marshal(map[string]any{"installed": map[string]any{
 		"client_id": clientID, "client_secret": clientSecret, "redirect_uris": []string{redirect},
@@ -139,7 +133,7 @@ func (e *emulator) open(cfg Config, kept *memory) consenter {
 // TestEmulator: a user consents, is read, page by page and as things change, and takes the consent back.
 func TestEmulator(t *testing.T) {
 	e := startEmulator(t)
-	kept := &memory{kept: map[string]string{}}
+	kept := conntest.NewSecrets()
 	c := e.open(Config{Calendars: calendarsAll, pageSize: 2}, kept)
 
 	consent := connectors.Consent{Redirect: redirect, State: "s-1", Verifier: oauth2.GenerateVerifier(), User: ana}
@@ -240,7 +234,7 @@ func (e *emulator) meet(title string, start time.Time) string {
 // TestEmulatorGrantGone: what the user has taken back at the provider's own pages.
 func TestEmulatorGrantGone(t *testing.T) {
 	e := startEmulator(t)
-	kept := &memory{kept: map[string]string{}}
+	kept := conntest.NewSecrets()
 	c := e.open(Config{}, kept)
 	consent := connectors.Consent{Redirect: redirect, State: "s", Verifier: oauth2.GenerateVerifier()}
 	to, err := c.ConsentURL(consent)
@@ -252,7 +246,7 @@ func TestEmulatorGrantGone(t *testing.T) {
 		t.Fatal(err)
 	}
 	var g grants.Grant
-	if err := json.Unmarshal([]byte(kept.kept[ana]), &g); err != nil {
+	if err := json.Unmarshal([]byte(kept.Kept[ana]), &g); err != nil {
 		t.Fatal(err)
 	}
 	resp, err := http.PostForm(e.url+"/oauth2/revoke", url.Values{"token": {g.RefreshToken}})
@@ -264,7 +258,7 @@ func TestEmulatorGrantGone(t *testing.T) {
 	if !errors.Is(err, connectors.ErrAccess) || !strings.Contains(err.Error(), "has to consent again: syncd connect google:people ana@acme.com") {
 		t.Errorf("got %v", err)
 	}
-	if kept.kept[ana] == "" {
+	if kept.Kept[ana] == "" {
 		t.Error("a refusal has deleted what was kept")
 	}
 }
