@@ -18,6 +18,7 @@ import (
 	"github.com/microsoft/kiota-abstractions-go/authentication"
 	khttp "github.com/microsoft/kiota-http-go"
 	kjson "github.com/microsoft/kiota-serialization-json-go"
+	"github.com/microsoftgraph/msgraph-sdk-go/subscriptions"
 	"github.com/microsoftgraph/msgraph-sdk-go/users"
 
 	"example.com/syncd/calendar"
@@ -28,6 +29,7 @@ type Client struct {
 	adapter abs.RequestAdapter
 	baseURL string
 	users   *users.UsersRequestBuilder
+	pushes  *subscriptions.SubscriptionsRequestBuilder
 }
 
 // New sends requests through hc, which has credentials and retries of its own, to the service whose
@@ -39,7 +41,8 @@ func New(hc *http.Client, baseURL string) (*Client, error) {
 		return nil, fmt.Errorf("graph: %w", err)
 	}
 	adapter.SetBaseUrl(baseURL)
-	return &Client{adapter, baseURL, users.NewUsersRequestBuilderInternal(map[string]string{}, adapter)}, nil
+	none := map[string]string{}
+	return &Client{adapter, baseURL, users.NewUsersRequestBuilderInternal(none, adapter), subscriptions.NewSubscriptionsRequestBuilderInternal(none, adapter)}, nil
 }
 
 // An Answer is what the service said, whatever it was.
