@@ -31,7 +31,7 @@ import (
 type files map[string][]byte
 
 // with makes a connector with these files, and with what users granted.
-func with(t *testing.T, cfg Config, rt http.RoundTripper, has files, kept connectors.Secrets) connectors.Connector {
+func with(t testing.TB, cfg Config, rt http.RoundTripper, has files, kept connectors.Secrets) connectors.Connector {
 	t.Helper()
 	if cfg.Tenant == "" {
 		cfg.Tenant = "acme.co.uk"

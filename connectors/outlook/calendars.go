@@ -102,7 +102,7 @@ func (c *connector) calendarList(ctx context.Context, user string, covered map[s
 	link := ""
 	for range maxCalendars {
 		a, err := c.graph.Calendars(ctx, user, link)
-		p, err := c.read(a, err, doing, user)
+		p, err := c.list(a, err, doing, user)
 		if err != nil {
 			return nil, err
 		}

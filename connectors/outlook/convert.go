@@ -2,6 +2,7 @@ package outlook
 
 import (
 	"encoding/json"
+	"slices"
 	"strings"
 	"time"
 
@@ -35,6 +36,8 @@ type event struct {
 	OriginalStart         string     `json:"originalStart"`
 	OriginalStartTimeZone string     `json:"originalStartTimeZone"`
 	LastModified          string     `json:"lastModifiedDateTime"`
+
+	broken bool // something of it could not be read
 }
 
 type (
@@ -84,11 +87,16 @@ var responses = map[string]string{
 // alone are the kinds of entries without guests, by how they show their owner.
 var alone = map[string]string{"oof": calendar.KindOutOfOffice, "workingElsewhere": calendar.KindWorkingLocation}
 
-// convert is one element of a page of the owner's mailbox as ours, and whether it is one that counts: masters of
-// series and drafts do not. Of an element that can't be read, its id and what could be read remain, without times.
-func convert(raw json.RawMessage, owner string) (calendar.Event, bool) {
+// single is one element of a page, by itself: fields behind one that can't be read are read all the same.
+func single(raw json.RawMessage) event {
 	var e event
-	broken := json.Unmarshal(raw, &e) != nil // fields behind the bad one have been read all the same
+	e.broken = json.Unmarshal(raw, &e) != nil
+	return e
+}
+
+// convert is an event of the owner's mailbox as ours, and whether it is one that counts: masters of series and drafts
+// do not. Of one that can't be read, its id and what could be read remain, without times.
+func convert(e event, owner string) (calendar.Event, bool) {
 	if e.ID == "" || e.Type == "seriesMaster" || e.IsDraft {
 		return calendar.Event{}, false
 	}
@@ -106,7 +114,7 @@ func convert(raw json.RawMessage, owner string) (calendar.Event, bool) {
 	if kind, ok := alone[e.ShowAs]; ok && len(e.Attendees) == 0 {
 		out.Kind = kind
 	}
-	if !broken {
+	if !e.broken {
 		out.Start, out.End = when(e.Start, e.IsAllDay), when(e.End, e.IsAllDay)
 	}
 	if e.Type == "occurrence" || e.Type == "exception" {
@@ -114,6 +122,9 @@ func convert(raw json.RawMessage, owner string) (calendar.Event, bool) {
 	}
 	out.GuestsHidden = e.HideAttendees && !e.IsOrganizer
 	room := false
+	if len(e.Attendees) > 0 {
+		out.Attendees = make([]calendar.Attendee, 0, len(e.Attendees))
+	}
 	for _, a := range e.Attendees {
 		g := guest(a)
 		if strings.EqualFold(g.Email, owner) {
@@ -197,12 +208,16 @@ func guest(a attendee) calendar.Attendee {
 // place is all that stands as a location, a line each.
 func place(e event) string {
 	var lines []string
-	for _, l := range append([]location{e.Location}, e.Locations...) {
-		for _, s := range []string{l.DisplayName, l.LocationURI} {
-			if s != "" && !strings.Contains("\n"+strings.Join(lines, "\n")+"\n", "\n"+s+"\n") {
-				lines = append(lines, s)
-			}
+	add := func(s string) {
+		if s != "" && !slices.Contains(lines, s) {
+			lines = append(lines, s)
 		}
+	}
+	add(e.Location.DisplayName)
+	add(e.Location.LocationURI)
+	for _, l := range e.Locations {
+		add(l.DisplayName)
+		add(l.LocationURI)
 	}
 	return strings.Join(lines, "\n")
 }

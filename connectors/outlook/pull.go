@@ -89,7 +89,7 @@ func (c *connector) Pull(ctx context.Context, src calendar.Source, cur connector
 func (c *connector) follow(ctx context.Context, src calendar.Source, at cursor) (connectors.Page, error) {
 	cal, _ := of(src)
 	a, err := c.graph.Delta(ctx, cal, calendar.Window{Start: at.From, End: at.To}, c.pageLimit(), at.Link)
-	p, err := c.read(a, err, "ask for changes in the calendar of "+src.Calendar, src.Reader())
+	p, err := c.list(a, err, "ask for changes in the calendar of "+src.Calendar, src.Reader())
 	if err != nil {
 		return connectors.Page{}, at.blame(a, err)
 	}
@@ -147,13 +147,13 @@ func fingerprint(items []json.RawMessage) uint64 {
 func (c *connector) view(ctx context.Context, src calendar.Source, at cursor) (connectors.Page, error) {
 	cal, owner := of(src)
 	a, err := c.graph.View(ctx, cal, calendar.Window{Start: at.From, End: at.To}, c.pageLimit(), at.Link)
-	got, err := c.read(a, err, "read the calendar of "+src.Calendar, src.Reader())
+	got, err := c.events(a, err, "read the calendar of "+src.Calendar, src.Reader())
 	if err != nil {
 		return connectors.Page{}, at.blame(a, err)
 	}
 	p := connectors.Page{First: at.Link == "", Full: true}
-	for _, raw := range got.Value {
-		if e, ok := convert(raw, owner); ok {
+	for _, e := range got.Value {
+		if e, ok := convert(e, owner); ok {
 			p.Events = append(p.Events, e)
 		}
 	}

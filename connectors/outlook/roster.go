@@ -49,9 +49,9 @@ func (c *connector) covered(ctx context.Context, directory []string) ([]string, 
 	case c.cfg.Roster == rosterDirectory && c.cfg.Group == "":
 		covered = directory
 	case c.cfg.Group != "":
-		covered, err = c.list(ctx, "list the members of the group "+c.cfg.Group, func(link string) (graph.Answer, error) { return c.graph.Members(ctx, c.cfg.Group, link) })
+		covered, err = c.addresses(ctx, "list the members of the group "+c.cfg.Group, func(link string) (graph.Answer, error) { return c.graph.Members(ctx, c.cfg.Group, link) })
 	default:
-		covered, err = c.list(ctx, "list the users of "+c.cfg.Tenant, func(link string) (graph.Answer, error) { return c.graph.Users(ctx, link) })
+		covered, err = c.addresses(ctx, "list the users of "+c.cfg.Tenant, func(link string) (graph.Answer, error) { return c.graph.Users(ctx, link) })
 	}
 	if err != nil {
 		return nil, err
@@ -82,15 +82,15 @@ func (c *connector) ofDomain(user string) bool {
 // maxRoster bounds the roster's pages.
 const maxRoster = 1000
 
-// list are the addresses of enabled users who may have a mailbox. A whole list costs one request for each 999 of
+// addresses are those of enabled users who may have a mailbox. A whole list costs one request for each 999 of
 // them, so the deltas of users and groups, which name members by id alone, would save nothing.
-func (c *connector) list(ctx context.Context, doing string, ask func(link string) (graph.Answer, error)) ([]string, error) {
+func (c *connector) addresses(ctx context.Context, doing string, ask func(link string) (graph.Answer, error)) ([]string, error) {
 	var users []string
 	nameless := 0
 	link := ""
 	for range maxRoster {
 		a, err := ask(link)
-		p, err := c.read(a, err, doing, "")
+		p, err := c.list(a, err, doing, "")
 		if err != nil {
 			return nil, err
 		}

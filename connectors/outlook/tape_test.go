@@ -174,7 +174,7 @@ func TestConvert(t *testing.T) {
 				t.Fatal(err)
 			}
 			got := []byte("null")
-			if e, ok := convert(in, "eve@acme.co.uk"); ok {
+			if e, ok := convert(single(in), "eve@acme.co.uk"); ok {
 				if got, err = json.MarshalIndent(calendar.Copy{Source: calendar.Source{Driver: "outlook"}, Event: e}, "", "  "); err != nil {
 					t.Fatal(err)
 				}

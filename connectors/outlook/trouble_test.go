@@ -158,3 +158,43 @@ func TestOneUserTwice(t *testing.T) {
 		t.Errorf("got %v, %v", sources, err)
 	}
 }
+
+// TestBadEvents: an event that can't be read costs itself alone: its id stays, so that nobody takes it for gone, without
+// times. What is no event at all is left out. A sensitivity that nobody knows counts as private.
+func TestBadEvents(t *testing.T) {
+	const root, good = "https://graph.microsoft.com/v1.0/users/eve@acme.co.uk/calendarView", `"type":"singleInstance","sensitivity":"normal","start":{"dateTime":"2026-11-24T09:00:00.0000000","timeZone":"UTC"},"end":{"dateTime":"2026-11-24T10:00:00.0000000","timeZone":"UTC"}`
+	for _, test := range []struct{ about, value, want string }{
+		{"all good", `{"id":"a",` + good + `},{"id":"b",` + good + `}`, "a timed default, b timed default"},
+		{"a wrong type", `{"id":"a",` + good + `},{"id":"b","isAllDay":"x","subject":"kept",` + good + `},{"id":"c",` + good + `}`, "a timed default, b default kept, c timed default"},
+		{"too large a number", `{"id":"a","subject":7e999,` + good + `},{"id":"c",` + good + `}`, "a default, c timed default"},
+		{"null", `null,{"id":"c",` + good + `}`, "c timed default"},
+		{"text", `"b",{"id":"c",` + good + `}`, "c timed default"},
+		{"no id", `{` + good + `},{"id":"c",` + good + `}`, "c timed default"},
+		{"fields that are null", `{"id":"a","attendees":null,"organizer":null,"location":null,"onlineMeeting":null,"body":null,` + good + `}`, "a timed default"},
+		{"no sensitivity", `{"id":"a",` + strings.Replace(good, `"sensitivity":"normal",`, "", 1) + `}`, "a timed private"},
+		{"no sensitivity that is known", `{"id":"a",` + strings.Replace(good, "normal", "secret", 1) + `}`, "a timed private"},
+		{"another zone", `{"id":"a",` + strings.Replace(good, `"UTC"`, `"Pacific Standard Time"`, 1) + `}`, "a default"},
+		{"a master and a draft", `{"id":"m",` + strings.Replace(good, "singleInstance", "seriesMaster", 1) + `},{"id":"d","isDraft":true,` + good + `}`, ""},
+		{"a kind of tomorrow", `{"id":"a",` + strings.Replace(good, "singleInstance", "pollOption", 1) + `}`, "a timed default"},
+	} {
+		rt := through(func(r *http.Request) (*http.Response, error) {
+			body := fmt.Sprintf(`{"value":[],"@odata.deltaLink":"%s/delta?$deltatoken=1"}`, root)
+			if !strings.Contains(r.URL.Path, "/delta") {
+				body = `{"value":[` + test.value + `]}`
+			}
+			return conntest.Answer{Status: 200, Body: body}.RoundTrip(r)
+		})
+		_, events := conntest.CatchUp(t, open(t, Config{}, rt, ""), source(eve), "", conntest.Horizon)
+		var got []string
+		for _, e := range events {
+			words := []string{string(e.Ref)}
+			if !e.Start.IsZero() {
+				words = append(words, "timed")
+			}
+			got = append(got, strings.TrimSpace(strings.Join(append(words, e.Visibility, e.Title), " ")))
+		}
+		if strings.Join(got, ", ") != test.want {
+			t.Errorf("%s: got %q, want %q", test.about, got, test.want)
+		}
+	}
+}

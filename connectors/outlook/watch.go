@@ -88,7 +88,7 @@ func (c *connector) clear(ctx context.Context, resource, address, doing string) 
 	link := ""
 	for range maxSubscribed {
 		a, err := c.graph.Subscriptions(ctx, link)
-		p, err := c.read(a, err, doing, "")
+		p, err := c.list(a, err, doing, "")
 		if err != nil {
 			return err
 		}
