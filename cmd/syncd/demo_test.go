@@ -14,12 +14,20 @@ import (
 
 // TestDemoServe: what "demo serve" writes reads what it serves, without a word about setting anything up.
 func TestDemoServe(t *testing.T) {
+	for provider, request := range map[string]string{
+		"google": "GET /calendar/v3/calendars/ana@acme.com/events 200", "outlook": "GET /v1.0/users/ana@acme.com/calendarView 200",
+	} {
+		t.Run(provider, func(t *testing.T) { testDemoServe(t, provider, request) })
+	}
+}
+
+func testDemoServe(t *testing.T, provider, request string) {
 	folder := filepath.Join(t.TempDir(), "demo")
 	ctx, stop := context.WithCancel(t.Context())
 	said, out := io.Pipe()
 	ended := make(chan int, 1)
 	go func() {
-		ended <- run(ctx, []string{"demo", "serve", "google", "--listen", "127.0.0.1:0", "--folder", folder}, streams{nil, out, os.Stderr})
+		ended <- run(ctx, []string{"demo", "serve", provider, "--listen", "127.0.0.1:0", "--folder", folder}, streams{nil, out, os.Stderr})
 		out.Close()
 	}()
 	lines := bufio.NewReader(said)
@@ -55,7 +63,7 @@ func TestDemoServe(t *testing.T) {
 		t.Errorf("an interrupted server: %d", code)
 	}
 	<-read
-	if !strings.Contains(journal.String(), "GET /calendar/v3/calendars/ana@acme.com/events 200") {
+	if !strings.Contains(journal.String(), request) {
 		t.Error(journal.String())
 	}
 }
