@@ -117,9 +117,7 @@ func convert(e event, owner string) (calendar.Event, bool) {
 	if !e.broken {
 		out.Start, out.End = when(e.Start, e.IsAllDay), when(e.End, e.IsAllDay)
 	}
-	if e.Type == "occurrence" || e.Type == "exception" {
-		out.Original = original(e, out.Start)
-	}
+	out.Original = original(e, out.Start)
 	out.GuestsHidden = e.HideAttendees && !e.IsOrganizer
 	room := false
 	if len(e.Attendees) > 0 {
@@ -170,23 +168,30 @@ func when(d dateTime, allDay bool) calendar.When {
 	return calendar.At(t)
 }
 
-// original is where the series put the occurrence. An occurrence that was never moved may not say it:
-// its start is it. An exception that does not say it has the day in its UID, and nothing else; that is
-// enough to tell it from its neighbours.
+// original is where the series put the occurrence; zero for what is none. An occurrence that was never moved may not say
+// it: its start is it. An exception that does not say it, and the one occurrence that a guest is invited to, which looks
+// like a single event (learn.microsoft.com/answers 5921859), have the day in their UID. Their hour is then taken for that
+// of the series, which is wrong only for one that was moved to another hour.
 func original(e event, start calendar.When) calendar.When {
+	day := calendar.InstanceDate(e.ICalUID)
+	switch {
+	case e.Type != "occurrence" && e.Type != "exception" && day == "":
+		return calendar.When{}
+	case e.IsAllDay && day != "":
+		return calendar.When{Day: day}
+	}
 	if t, err := time.Parse(time.RFC3339, e.OriginalStart); err == nil {
 		if e.IsAllDay {
 			return calendar.When{Day: t.UTC().Format(time.DateOnly)}
 		}
 		return calendar.At(t)
 	}
-	if e.Type == "occurrence" {
+	date, err := time.Parse(time.DateOnly, day)
+	if e.Type == "occurrence" || err != nil || start.Time.IsZero() {
 		return start
 	}
-	if day := calendar.InstanceDate(e.ICalUID); day != "" {
-		return calendar.When{Day: day}
-	}
-	return start
+	clock := start.Time.In(zone(e.OriginalStartTimeZone))
+	return calendar.At(time.Date(date.Year(), date.Month(), date.Day(), clock.Hour(), clock.Minute(), clock.Second(), 0, clock.Location()))
 }
 
 func person(r recipient) calendar.Person {
@@ -222,13 +227,20 @@ func place(e event) string {
 	return strings.Join(lines, "\n")
 }
 
-// zoneName is the IANA name of a zone that Graph may name in Windows' way, in IANA's, or as
-// "tzone://Microsoft/Custom"; "" if it is not known. Times are in UTC, so nothing hangs on it.
-func zoneName(name string) string {
+// zone is the one that Graph names in Windows' way, in IANA's, or as "tzone://Microsoft/Custom"; UTC if it is not known.
+func zone(name string) *time.Location {
 	if loc, ok := zones.IANA(name); ok {
-		return loc.String()
+		return loc
 	}
 	if loc, ok := zones.Windows(name); ok {
+		return loc
+	}
+	return time.UTC
+}
+
+// zoneName is the zone's IANA name, for people; "" if it is not known.
+func zoneName(name string) string {
+	if loc := zone(name); loc != time.UTC || strings.EqualFold(name, "UTC") {
 		return loc.String()
 	}
 	return ""

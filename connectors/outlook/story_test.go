@@ -204,8 +204,25 @@ func seen(s fakegraph.Sight, owner string) calendar.Event {
 		when = func(at time.Time) calendar.When { return calendar.When{Day: at.UTC().Format(time.DateOnly)} }
 	}
 	e.Start, e.End = when(s.Start), when(s.End)
-	if s.Series != "" {
+	switch day := calendar.InstanceDate(s.UID); {
+	case s.Series != "":
 		e.Original = when(s.Original)
+	case day != "" && s.AllDay:
+		e.Original = calendar.When{Day: day}
+	case day != "": // the guest of one occurrence; its hour is as good a guess as any
+		name := e.TimeZone
+		if name == "" {
+			name = "UTC"
+		}
+		loc, err := time.LoadLocation(name)
+		if err != nil {
+			panic(err)
+		}
+		at, err := time.ParseInLocation("2006-01-02 15:04:05", day+" "+s.Start.In(loc).Format("15:04:05"), loc)
+		if err != nil {
+			panic(err)
+		}
+		e.Original = calendar.At(at)
 	}
 	answers := map[string]string{"organizer": "accepted", "accepted": "accepted", "declined": "declined", "tentativelyAccepted": "tentative"}
 	for _, g := range s.Guests {
