@@ -63,6 +63,9 @@ type Page struct {
 	Last bool
 	// Listed is the window that the listing covers, on its last page.
 	Listed calendar.Window
+	// Audited is the window in which, as far as the provider tells, nothing has changed since it was listed
+	// before: what this part of a full listing finds different there was never told. Zero: no such claim.
+	Audited calendar.Window
 }
 
 // The errors below have one reaction each. Every other error is transient: the engine backs off and

@@ -236,12 +236,12 @@ func around(crash func() bool, f func() error) error {
 	return nil
 }
 
-func (c crashing) Apply(ctx context.Context, src calendar.SourceID, from connectors.Cursor, reading string, p connectors.Page, now time.Time) (held bool, err error) {
+func (c crashing) Apply(ctx context.Context, src calendar.SourceID, from connectors.Cursor, reading string, p connectors.Page, now time.Time) (done engine.Applied, err error) {
 	err = around(c.crash, func() (err error) {
-		held, err = c.Store.Apply(ctx, src, from, reading, p, now)
+		done, err = c.Store.Apply(ctx, src, from, reading, p, now)
 		return err
 	})
-	return held, err
+	return done, err
 }
 
 func (c crashing) PutSubscription(ctx context.Context, s engine.Subscription, replaced ...string) error {

@@ -82,14 +82,17 @@ func (e *Engine) catchUp(ctx context.Context, c connectors.Connector, s SourceSt
 			return false, err
 		}
 		e.read(ctx, s.ID, p.Events)
-		held, err := e.Store.Apply(ctx, s.ID, saved, reading, p, e.Now())
+		done, err := e.Store.Apply(ctx, s.ID, saved, reading, p, e.Now())
+		if done.Repaired > 0 {
+			e.Log.Warn("a daily listing found what the provider had not told of; it is put right", "source", s.ID, "copies", done.Repaired)
+		}
 		switch {
 		case errors.Is(err, ErrStale):
 			return false, nil // another process reads this source; what it stored is as good
 		case err != nil:
 			return false, &storeError{fmt.Errorf("store a page of %s: %w", s.ID, err)}
-		case held || !p.More:
-			return held, nil
+		case done.Held || !p.More:
+			return done.Held, nil
 		}
 		saved, cur = p.Next, p.Next
 	}

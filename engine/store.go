@@ -25,7 +25,7 @@ type Store interface {
 	// unless from is the cursor that the source has. A listing that ends empty where the source had
 	// several copies in its window is held: nothing is swept and the next pull lists anew, until a
 	// second listing in a row agrees.
-	Apply(ctx context.Context, src calendar.SourceID, from connectors.Cursor, reading string, p connectors.Page, now time.Time) (held bool, err error)
+	Apply(ctx context.Context, src calendar.SourceID, from connectors.Cursor, reading string, p connectors.Page, now time.Time) (Applied, error)
 	// Report notes what a pull came to. Where it went well, and there are more pushes by now than r.Pushes, the
 	// source is due again at r.PushedAt: they may tell of what the pull did not see.
 	Report(ctx context.Context, src calendar.SourceID, r PullReport) error
@@ -55,6 +55,14 @@ type Store interface {
 	Outbox(ctx context.Context, n int) ([]Delivery, error)
 	// Delivered notes the outcome of one delivery: with an empty failure it leaves the outbox.
 	Delivered(ctx context.Context, seq int64, failure string, now time.Time) error
+}
+
+// Applied is what came of a page.
+type Applied struct {
+	Held bool // the listing ended empty, and is doubted
+	// Repaired is how many copies the page put right that the provider had told nothing of. What was changed while
+	// the page was on its way is not among them.
+	Repaired int
 }
 
 // Tx is the step of deciding one meeting.

@@ -42,13 +42,14 @@ func (s *Store) Report(ctx context.Context, src calendar.SourceID, r engine.Pull
 }
 
 // Apply stores a page, its sweep and its cursor.
-func (s *Store) Apply(ctx context.Context, src calendar.SourceID, from connectors.Cursor, reading string, p connectors.Page, now time.Time) (held bool, err error) {
-	err = s.within(ctx, func(q *db.Queries) error {
+func (s *Store) Apply(ctx context.Context, src calendar.SourceID, from connectors.Cursor, reading string, p connectors.Page, now time.Time) (engine.Applied, error) {
+	var done engine.Applied
+	err := s.within(ctx, func(q *db.Queries) error {
 		row, err := q.Source(ctx, string(src))
 		if err != nil {
 			return fmt.Errorf("read source %s: %w", src, err)
 		}
-		a := applying{ctx: ctx, q: q, src: src, listing: row.Listing, now: now}
+		a := applying{ctx: ctx, q: q, src: src, listing: row.Listing, now: now, audited: p.Audited}
 		if p.First {
 			a.listing++
 		}
@@ -61,12 +62,12 @@ func (s *Store) Apply(ctx context.Context, src calendar.SourceID, from connector
 			if err != nil {
 				return err
 			}
-			held = empty
-			if held {
+			if empty {
 				next = "" // to be listed anew
 			}
-			row.Held = held
+			row.Held, done.Held = empty, empty
 		}
+		done.Repaired = a.repaired
 		n, err := q.MoveCursor(ctx, db.MoveCursorParams{
 			ID: string(src), Prev: string(from), Next: next, Reading: reading, Listing: a.listing, Held: row.Held,
 		})
@@ -75,8 +76,15 @@ func (s *Store) Apply(ctx context.Context, src calendar.SourceID, from connector
 		}
 		return err
 	})
-	return held && err == nil, err
+	if err != nil {
+		return engine.Applied{}, err
+	}
+	return done, nil
 }
+
+// lately is how old a change must be to count as one that a provider has not told: it may have happened while the
+// listing was on its way.
+const lately = 10 * time.Minute
 
 // applying is one page on its way into the copies of one source.
 type applying struct {
@@ -85,9 +93,19 @@ type applying struct {
 	src     calendar.SourceID
 	listing int64
 	now     time.Time
+
+	audited  calendar.Window // the page's
+	repaired int
 }
 
-func (a applying) events(p connectors.Page) error {
+// repair counts a copy that is put right though nothing was told of it. from and to are its times, in ms.
+func (a *applying) repair(from, to int64) {
+	if w := a.audited; from < ms(w.End) && (to > ms(w.Start) || from >= ms(w.Start)) {
+		a.repaired++
+	}
+}
+
+func (a *applying) events(p connectors.Page) error {
 	for _, e := range p.Events {
 		if err := a.put(e); err != nil {
 			return fmt.Errorf("store copy %s: %w", e.Ref, err)
@@ -102,7 +120,7 @@ func (a applying) events(p connectors.Page) error {
 }
 
 // put stores e unless it is stored as it is.
-func (a applying) put(e calendar.Event) error {
+func (a *applying) put(e calendar.Event) error {
 	old, err := a.q.Copy(a.ctx, db.CopyParams{Source: string(a.src), Ref: string(e.Ref)})
 	known := err == nil
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
@@ -123,6 +141,13 @@ func (a applying) put(e calendar.Event) error {
 	if known && old.Data == data && old.Meeting == meeting {
 		return a.q.SeeCopy(a.ctx, db.SeeCopyParams{Source: string(a.src), Ref: string(e.Ref), Listing: a.listing})
 	}
+	if a.now.Sub(e.Updated) > lately {
+		if known {
+			a.repair(old.StartAt, old.EndAt)
+		} else {
+			a.repair(ms(e.Start.Instant()), ms(e.End.Instant()))
+		}
+	}
 	if known && old.Meeting != meeting {
 		if err := a.mark(old.Meeting); err != nil {
 			return err
@@ -138,7 +163,7 @@ func (a applying) put(e calendar.Event) error {
 	return a.mark(meeting)
 }
 
-func (a applying) drop(ref calendar.Ref) error {
+func (a *applying) drop(ref calendar.Ref) error {
 	old, err := a.q.Copy(a.ctx, db.CopyParams{Source: string(a.src), Ref: string(ref)})
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil
@@ -146,6 +171,7 @@ func (a applying) drop(ref calendar.Ref) error {
 	if err != nil {
 		return err
 	}
+	a.repair(old.StartAt, old.EndAt)
 	if err := a.q.DropCopy(a.ctx, db.DropCopyParams{Source: string(a.src), Ref: string(ref)}); err != nil {
 		return err
 	}
@@ -154,7 +180,7 @@ func (a applying) drop(ref calendar.Ref) error {
 
 // sweep drops what the listing that ends did not see in its window. When it saw nothing where there
 // were several copies, and doubt is allowed, it drops nothing and says so.
-func (a applying) sweep(w calendar.Window, doubt bool) (held bool, err error) {
+func (a *applying) sweep(w calendar.Window, doubt bool) (held bool, err error) {
 	rows, err := a.q.CopiesInWindow(a.ctx, db.CopiesInWindowParams{
 		Source: string(a.src), WindowStart: ms(w.Start), WindowEnd: ms(w.End),
 	})
@@ -178,7 +204,7 @@ func (a applying) sweep(w calendar.Window, doubt bool) (held bool, err error) {
 	return false, nil
 }
 
-func (a applying) mark(meeting string) error {
+func (a *applying) mark(meeting string) error {
 	return a.q.MarkUndecided(a.ctx, db.MarkUndecidedParams{Meeting: meeting, Since: ms(a.now)})
 }
 

@@ -122,9 +122,9 @@ func TestApplyIsTheLedger(t *testing.T) {
 			if !p.Full && r.IntN(2) == 0 {
 				p.Gone = append(p.Gone, calendar.Ref(fmt.Sprint(1+r.IntN(9))))
 			}
-			held, err := s.Apply(t.Context(), src.ID, l.Cursor, "r", p, now)
-			if err != nil || held {
-				t.Fatalf("seed %d step %d: held %v, %v", seed, step, held, err)
+			done, err := s.Apply(t.Context(), src.ID, l.Cursor, "r", p, now)
+			if err != nil || done != (engine.Applied{}) {
+				t.Fatalf("seed %d step %d: %+v, %v", seed, step, done, err)
 			}
 			l.Apply(p)
 			got := map[calendar.Ref]calendar.Event{}
@@ -198,10 +198,11 @@ func TestEmptyListingIsHeld(t *testing.T) {
 		{"two events are no reason to doubt", full("f", event("1", 1), event("2", 2)), false, 2},
 		{"they were cancelled", full("g"), false, 0},
 	} {
-		held, err := s.Apply(t.Context(), ana.ID, cursor(t, s), "r", step.page, now)
+		done, err := s.Apply(t.Context(), ana.ID, cursor(t, s), "r", step.page, now)
 		if err != nil {
 			t.Fatal(err)
 		}
+		held := done.Held
 		if got := len(copies(t, s)); held != step.held || got != step.copies {
 			t.Errorf("step %d, %s: held %v with %d copies, want %v with %d", i, step.about, held, got, step.held, step.copies)
 		}
@@ -446,5 +447,42 @@ func TestOneDaemon(t *testing.T) {
 	}
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// TestRepaired: what a listing finds different though nothing was told is counted; what was changed just now, what was
+// unknown before because it lay outside, and what was told is not.
+func TestRepaired(t *testing.T) {
+	s := open(t)
+	listed := calendar.Window{Start: now, End: now.Add(48 * time.Hour)}
+	old := func(e calendar.Event) calendar.Event { e.Updated = now.Add(-time.Hour); return e }
+	listing := func(next connectors.Cursor, audited calendar.Window, events ...calendar.Event) connectors.Page {
+		for i := range events {
+			events[i] = old(events[i])
+		}
+		return connectors.Page{First: true, Full: true, Last: true, Listed: listed, Audited: audited, Events: events, Next: next}
+	}
+	audited := calendar.Window{Start: now, End: now.Add(24 * time.Hour)}
+	changed := event("1", 1)
+	changed.Title = "renamed"
+	just := connectors.Page{First: true, Full: true, Last: true, Listed: listed, Audited: audited, Next: "g", Events: []calendar.Event{event("1", 1), old(event("3", 30))}}
+	just.Events[0].Title, just.Events[0].Updated = "again", now
+	for i, step := range []struct {
+		page connectors.Page
+		want int
+	}{
+		{listing("a", calendar.Window{}, event("1", 1), event("2", 2)), 0},
+		{listing("b", audited, event("1", 1), event("2", 2)), 0},
+		{listing("c", audited, changed, event("2", 2)), 1},
+		{listing("d", audited, changed), 1},
+		{listing("e", audited, changed, event("3", 30)), 0},
+		{listing("f", calendar.Window{}, event("1", 1), event("3", 30)), 0},
+		{just, 0},
+		{listing("h", audited, event("1", 1), event("3", 30), event("4", 4)), 2},
+	} {
+		done, err := s.Apply(t.Context(), ana.ID, cursor(t, s), "r", step.page, now)
+		if err != nil || done.Held || done.Repaired != step.want {
+			t.Errorf("step %d: %+v, %v; want %d repaired", i, done, err, step.want)
+		}
 	}
 }

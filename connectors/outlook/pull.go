@@ -28,10 +28,15 @@ type cursor struct {
 	// different moments, and something may have moved from one that was still to come to one that was
 	// read already. Only if nothing has changed meanwhile is what it did not list gone.
 	Unswept bool `json:"unswept,omitempty"`
+	// Again says that the window is listed once more. Behind a walk that was given up there is no delta to confirm a
+	// listing of several pages: only what neither of two has seen is gone.
+	Again bool `json:"again,omitempty"`
 	// Pages and Seen guard against a walk that never ends: how many pages it has had, and the ids of
 	// the last one whose number is a power of two. Whatever goes round in a circle comes by it again.
 	Pages int    `json:"pages,omitempty"`
 	Seen  uint64 `json:"seen,omitempty"`
+	// Audited is the window that was read before this one, if nothing had changed in it until then.
+	Audited calendar.Window `json:"audited,omitzero"`
 }
 
 // A state is what the next pull does.
@@ -57,32 +62,59 @@ func (c cursor) encode() (connectors.Cursor, error) {
 // Pull goes one page further. A full reading walks the delta to its end first, and lists the window
 // then, so that a change in between is told by the next question.
 func (c *connector) Pull(ctx context.Context, src calendar.Source, cur connectors.Cursor, horizon calendar.Window) (connectors.Page, error) {
-	if err := ctx.Err(); err != nil {
+	err := ctx.Err()
+	if err != nil {
 		return connectors.Page{}, err
 	}
+	ctx = as(ctx, src.Reader())
 	at := cursor{From: horizon.Start.UTC(), To: horizon.End.UTC(), State: walk, Changed: true}
 	if cur != "" {
 		var saved cursor
 		if err := json.Unmarshal([]byte(cur), &saved); err != nil || saved.Version != version {
 			return connectors.Page{}, fmt.Errorf("outlook: a cursor of another version: %w", connectors.ErrCursor)
 		}
+		if !c.here(saved.Link) || !c.here(saved.Delta) {
+			return connectors.Page{}, fmt.Errorf("outlook: a cursor of another cloud than %s: %w", c.cloud.graph, connectors.ErrCursor)
+		}
 		// The window is fixed in the token and does not slide: another one is another reading. So is a
 		// walk that was given up.
-		if saved.From.Equal(horizon.Start) && saved.To.Equal(horizon.End) && (saved.State != idle || saved.Delta != "") {
+		switch same := saved.From.Equal(horizon.Start) && saved.To.Equal(horizon.End); {
+		case same && (saved.State != idle || saved.Delta != ""):
 			at = saved
-			if !c.here(at.Link) || !c.here(at.Delta) {
-				return connectors.Page{}, fmt.Errorf("outlook: a cursor of another cloud than %s: %w", c.cloud.graph, connectors.ErrCursor)
+		case !same:
+			if at.Audited, err = c.unchanged(ctx, src, saved); err != nil {
+				return connectors.Page{}, err
 			}
 		}
 	}
-	ctx = as(ctx, src.Reader())
 	if at.State == view {
 		return c.view(ctx, src, at)
 	}
 	if at.State == idle {
-		at = cursor{From: at.From, To: at.To, State: walk, Link: at.Delta, Unswept: at.Unswept}
+		at = cursor{From: at.From, To: at.To, State: walk, Link: at.Delta, Unswept: at.Unswept, Audited: at.Audited}
 	}
 	return c.follow(ctx, src, at)
+}
+
+// unchanged is the window of a reading that has ended, if the delta says that nothing has changed in it since: whatever the
+// next listing finds different there, the delta has missed (docs#3196). What can't be asked any more is no error.
+func (c *connector) unchanged(ctx context.Context, src calendar.Source, saved cursor) (calendar.Window, error) {
+	if saved.State != idle || saved.Delta == "" || saved.Unswept {
+		return calendar.Window{}, nil
+	}
+	cal, _ := of(src)
+	a, err := c.graph.Delta(ctx, cal, calendar.Window{}, c.pageLimit(), saved.Delta)
+	p, err := c.list(a, err, "ask for changes in the calendar of "+src.Calendar, src.Reader())
+	if err = (cursor{Link: saved.Delta}).blame(a, err); err != nil {
+		if errors.Is(err, connectors.ErrCursor) {
+			err = nil
+		}
+		return calendar.Window{}, err
+	}
+	if len(p.Value) > 0 || p.DeltaLink == "" {
+		return calendar.Window{}, nil
+	}
+	return calendar.Window{Start: saved.From, End: saved.To}, nil
 }
 
 // follow reads one page of the delta. What is on it does not count, only whether anything is.
@@ -94,16 +126,19 @@ func (c *connector) follow(ctx context.Context, src calendar.Source, at cursor) 
 		return connectors.Page{}, at.blame(a, err)
 	}
 	at.Changed = at.Changed || len(p.Value) > 0
+	if at.Unswept && at.Changed { // the listing's own changes have been told
+		at.Audited = calendar.Window{}
+	}
 	at.Pages++
 	seen := fingerprint(p.Value)
 	endless := at.Pages >= maxWalk || len(p.Value) > 0 && seen == at.Seen
 	if at.Pages&(at.Pages-1) == 0 {
 		at.Seen = seen
 	}
-	next := cursor{From: at.From, To: at.To, Delta: p.DeltaLink}
+	next := cursor{From: at.From, To: at.To, Delta: p.DeltaLink, Audited: at.Audited}
 	switch {
 	case p.DeltaLink != "" && !at.Changed:
-		next.State = idle // nothing new
+		next.State, next.Audited = idle, calendar.Window{} // nothing new
 	case p.DeltaLink != "", endless:
 		next.State = view // without a delta link, the reading begins anew behind the listing
 	case p.NextLink != "":
@@ -115,7 +150,7 @@ func (c *connector) follow(ctx context.Context, src calendar.Source, at cursor) 
 	// A walk of several pages may have begun long ago, and ends where it began: there it asks once more.
 	out := connectors.Page{Next: cur, More: next.State != idle || at.Pages > 1}
 	if next.State == idle && at.Unswept {
-		out.Full, out.Last, out.Listed = true, true, calendar.Window{Start: at.From, End: at.To}
+		out.Full, out.Last, out.Listed, out.Audited = true, true, calendar.Window{Start: at.From, End: at.To}, at.Audited
 	}
 	return out, err
 }
@@ -151,22 +186,24 @@ func (c *connector) view(ctx context.Context, src calendar.Source, at cursor) (c
 	if err != nil {
 		return connectors.Page{}, at.blame(a, err)
 	}
-	p := connectors.Page{First: at.Link == "", Full: true}
+	p := connectors.Page{First: at.Link == "" && !at.Again, Full: true, Audited: at.Audited}
 	for _, e := range got.Value {
 		if e, ok := convert(e, owner); ok {
 			p.Events = append(p.Events, e)
 		}
 	}
-	if got.NextLink != "" {
-		at.Link, p.More = got.NextLink, true
-	} else {
-		// Behind a walk that was given up there is nothing to ask, and a new one would be as endless.
-		at.Unswept = at.Link != "" && at.Delta != ""
-		at.Link, at.State = "", idle
-		p.More, p.Last = at.Unswept, !at.Unswept
-		if p.Last {
-			p.Listed = calendar.Window{Start: at.From, End: at.To}
-		}
+	several := at.Link != ""
+	at.Link = got.NextLink
+	switch {
+	case at.Link != "":
+		p.More = true
+	case several && at.Delta != "":
+		at.State, at.Unswept, p.More = idle, true, true
+	case several && !at.Again:
+		at.Again, p.More = true, true
+	default:
+		at.State, at.Again, at.Audited = idle, false, calendar.Window{}
+		p.Last, p.Listed = true, calendar.Window{Start: at.From, End: at.To}
 	}
 	p.Next, err = at.encode()
 	return p, err

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"example.com/syncd/calendar"
 	"example.com/syncd/connectors"
 	"example.com/syncd/connectors/conntest"
 	"example.com/syncd/internal/fakegraph"
@@ -40,7 +41,7 @@ func (w *wedged) RoundTrip(r *http.Request) (*http.Response, error) {
 	return conntest.Answer{Status: 200, Body: body}.RoundTrip(r)
 }
 
-// TestWedgedDelta: a circle is noticed however long it is, the calendar is listed, and that is all until
+// TestWedgedDelta: a circle is noticed however long it is, the calendar is listed, its two pages twice, and that is all until
 // the next poll.
 func TestWedgedDelta(t *testing.T) {
 	for _, circle := range []int{1, 6, 100} {
@@ -58,7 +59,7 @@ func TestWedgedDelta(t *testing.T) {
 				break
 			}
 		}
-		if more || listed != 2 || w.deltas > 3*circle+2 {
+		if more || listed != 4 || w.deltas > 3*circle+2 {
 			t.Errorf("a circle of %d pages: more %v, %d events listed, %d pages of the delta", circle, more, listed, w.deltas)
 		}
 	}
@@ -156,6 +157,64 @@ func TestOneUserTwice(t *testing.T) {
 	sources, err := open(t, Config{Users: []string{"Eve@acme.co.uk", eve}}, tenant(), "").Sources(t.Context(), nil)
 	if err != nil || len(sources) != 1 || sources[0] != source(eve) {
 		t.Errorf("got %v, %v", sources, err)
+	}
+}
+
+// TestAudit: what a delta has left out is found by the next day's listing, on which it is said that nothing was told of it;
+// in several pages, too, and not if something was.
+func TestAudit(t *testing.T) {
+	for _, test := range []struct {
+		about   string
+		told    bool // of something else
+		expired bool
+		audited bool
+	}{{"nothing told", false, false, true}, {"something told", true, false, false}, {"nothing can be asked", false, true, false}} {
+		for _, n := range []int{1, 9} { // of four a page
+			h := harness{tenant()}
+			for i := range n {
+				h.Put(conntest.Meeting{UID: fmt.Sprint(i), Start: calendar.At(conntest.Now.Add(time.Duration(i+30) * time.Hour)), Length: time.Hour})
+			}
+			l, conn := conntest.NewLedger(), h.Connector(t)
+			pages := func(w calendar.Window) (audited, last []calendar.Window) {
+				for p, err := range connectors.Pages(t.Context(), conn, h.Source(), l.Cursor, w) {
+					if err != nil {
+						t.Fatal(err)
+					}
+					l.Apply(p)
+					if p.Full {
+						audited = append(audited, p.Audited)
+					}
+					if p.Last {
+						last = append(last, p.Audited)
+					}
+				}
+				return audited, last
+			}
+			pages(conntest.Horizon)
+			h.tenant.Quirks.Misses = 1
+			h.Delete("0")
+			if pages(conntest.Horizon); len(l.Copies) != n {
+				t.Fatalf("%s: the delta was to leave it out", test.about)
+			}
+			h.tenant.Quirks.Misses = 0
+			if test.told {
+				h.Put(conntest.Meeting{UID: "other", Start: calendar.At(conntest.Now.Add(40 * time.Hour)), Length: time.Hour})
+				n++
+			}
+			if test.expired {
+				h.ExpireCursors()
+			}
+			const day = 24 * time.Hour
+			audited, last := pages(calendar.Window{Start: conntest.Horizon.Start.Add(day), End: conntest.Horizon.End.Add(day)})
+			if len(l.Copies) != n-1 || len(last) == 0 {
+				t.Errorf("%s: %d copies, want %d", test.about, len(l.Copies), n-1)
+			}
+			for _, w := range append(audited, last...) {
+				if (w == conntest.Horizon) != test.audited {
+					t.Errorf("%s, %d events: audited %v", test.about, n, w)
+				}
+			}
+		}
 	}
 }
 

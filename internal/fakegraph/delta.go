@@ -104,6 +104,9 @@ func (c *call) rows(at place, touched []touch, from, to time.Time, first bool) [
 	var rows []map[string]any
 	for _, l := range touched {
 		it := at.m.items[l.key]
+		if q := c.t.Quirks; !first && q.Misses > 0 && sum("missed", q.Seed, l.key, len(at.m.log))%uint64(q.Misses) == 0 {
+			continue
+		}
 		var in []map[string]any
 		if it != nil && it.Calendar == at.calendar {
 			in = r.window(it, from, to)

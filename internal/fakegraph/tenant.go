@@ -84,6 +84,8 @@ type Quirks struct {
 	Strangers bool
 	// Generations is how many rounds of a calendar a delta token lives for. 0: for ever.
 	Generations int
+	// Misses makes deltas leave changes out, about one of so many (docs#3196). 0: none.
+	Misses int
 	// Cousins varies how a dead token is refused: not only by 410 SyncStateNotFound (docs#2350).
 	Cousins bool
 }
