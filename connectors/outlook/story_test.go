@@ -1,6 +1,7 @@
 package outlook
 
 import (
+	"encoding/json"
 	"flag"
 	"io/fs"
 	"log/slog"
@@ -151,6 +152,12 @@ func (s *story) Trouble(r *rand.Rand, on bool) {
 	default:
 		s.faults.Set(rand.New(rand.NewPCG(r.Uint64(), 2)))
 	}
+}
+
+// Anchored reports whether a delta can be asked from here on. Behind one that never ended there is none.
+func (s *story) Anchored(cur connectors.Cursor) bool {
+	var at cursor
+	return json.Unmarshal([]byte(cur), &at) == nil && at.Delta != ""
 }
 
 // Truth is what the tenant's calendar holds, in the words of the contract.
