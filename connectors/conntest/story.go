@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"maps"
 	"math/rand/v2"
+	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -78,7 +80,10 @@ func testStory(t *testing.T, s Story, seed uint64) {
 			for _, src := range s.Sources() {
 				l, w := ledger(src), HorizonAt(time.Now())
 				l.crash = func() bool { return r.IntN(8) == 0 }
+				before := maps.Clone(l.Copies)
 				done := l.try(t, s.Connector(t), src, w, 1+r.IntN(4))
+				want, _ := s.Truth(src, w)
+				demandHeld(t, src, want, before, l)
 				if was, so := known[src.ID]; so && was.window == w {
 					if diff := cmp.Diff(was.copies, l.Copies); diff != "" {
 						t.Fatalf("%s: nothing happened to the calendar, but to the copies (-before +now):\n%s", src.ID, diff)
@@ -92,18 +97,49 @@ func testStory(t *testing.T, s Story, seed uint64) {
 	s.Trouble(r, false)
 	time.Sleep(2 * time.Hour) // whatever was to wait has waited
 	w := HorizonAt(time.Now())
+	anybody := false
 	for _, src := range s.Sources() {
 		want, readable := s.Truth(src, w)
 		if !readable {
 			continue // what was stored is held
 		}
+		anybody = true
 		l := ledger(src)
 		l.crash = nil
+		before := maps.Clone(l.Copies)
 		l.catchUp(t, s.Connector(t), src, w)
+		demandHeld(t, src, want, before, l)
 		if !anchored(s, l) {
 			l.catchUp(t, s.Connector(t), src, w)
 		}
 		compareEvents(t, src, want, l, w)
+	}
+	if anybody {
+		compareSources(t, s)
+	}
+}
+
+// compareSources demands that the connector finds the story's calendars.
+func compareSources(t *testing.T, s Story) {
+	t.Helper()
+	byID := func(a, b calendar.Source) int { return strings.Compare(string(a.ID), string(b.ID)) }
+	got, err := s.Connector(t).Sources(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(slices.SortedFunc(slices.Values(s.Sources()), byID), slices.SortedFunc(slices.Values(got), byID)); diff != "" {
+		t.Errorf("the roster (-want +got):\n%s", diff)
+	}
+}
+
+// demandHeld demands of the copies that those of events that are still there have not been taken for deleted.
+func demandHeld(t *testing.T, src calendar.Source, want []calendar.Event, before map[calendar.Ref]calendar.Event, l *Ledger) {
+	t.Helper()
+	for _, e := range want {
+		_, was := before[e.Ref]
+		if _, held := l.Copies[e.Ref]; was && !held {
+			t.Errorf("%s: %s is in the calendar, and was taken for deleted", src.ID, e.Ref)
+		}
 	}
 }
 
