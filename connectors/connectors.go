@@ -12,6 +12,7 @@ import (
 	"io/fs"
 	"iter"
 	"log/slog"
+	"net"
 	"net/http"
 	"time"
 
@@ -48,6 +49,8 @@ type Page struct {
 	Events []calendar.Event
 	// Gone are occurrences that are no more. Unknown ones are no error.
 	Gone []calendar.Ref
+	// Letters are mails that were read, to be kept before the next Pull.
+	Letters []Letter
 	// Next is saved in the transaction that stores Events and Gone.
 	Next Cursor
 	// More says that there is more now; false means caught up.
@@ -123,6 +126,13 @@ type Env struct {
 	// HTTP is the innermost transport: the network, a recorder or a tape. Retries and credentials go
 	// on top of it.
 	HTTP http.RoundTripper
+	// Letters are those kept of this connection. Nil where nothing is kept.
+	Letters Letters
+	// Dial and Listen are the network, for what is no HTTP. LookupTXT asks the DNS; an error that is no *net.DNSError
+	// with IsNotFound means that the answer is not known now.
+	Dial      func(ctx context.Context, network, address string) (net.Conn, error)
+	Listen    func(ctx context.Context, network, address string) (net.Listener, error)
+	LookupTXT func(ctx context.Context, name string) ([]string, error)
 	// Secrets is nil where the configuration has no key to seal them with.
 	Secrets Secrets
 	// Replayed says that HTTP answers from a tape: there is nobody to show credentials to.

@@ -74,9 +74,10 @@ const (
 // An Engine runs the pipeline.
 type Engine struct {
 	Config
-	wake        chan struct{} // ends the rest between two passes
-	decider     *eligibility.Decider
-	members     []string // the directory's addresses
+	wake    chan struct{} // ends the rest between two passes
+	decider *eligibility.Decider
+	members []string // the directory's addresses
+	// reading is written by passes under mu, and read by whoever keeps letters.
 	reading     calendar.Reading
 	fingerprint string // of reading
 	// decidedWith are the calendars that were readable when everything was decided last.
@@ -121,7 +122,9 @@ func (e *Engine) use(r Rules) error {
 		return fmt.Errorf("fingerprint of the reading: %w", err)
 	}
 	sum := sha256.Sum256(b)
+	e.mu.Lock()
 	e.decider, e.reading, e.fingerprint = r.Decider(), reading, hex.EncodeToString(sum[:8])
+	e.mu.Unlock()
 	e.members = nil
 	for _, m := range r.Policy.Directory.Members {
 		e.members = append(e.members, m.Email)
@@ -228,6 +231,11 @@ func (e *Engine) Pass(ctx context.Context) error {
 func (e *Engine) Run(ctx context.Context, after func(context.Context) error) error {
 	g, running := errgroup.WithContext(ctx)
 	g.Go(func() error { return e.listen(running) })
+	for _, c := range e.Connections {
+		if l, ok := c.Connector.(connectors.Listener); ok {
+			g.Go(func() error { return e.hear(running, c, l) })
+		}
+	}
 	g.Go(func() error { return e.passes(running, after) })
 	err := g.Wait()
 	if err == nil {

@@ -66,6 +66,11 @@ func (e *Engine) catchUp(ctx context.Context, c connectors.Connector, s SourceSt
 	saved, cur, reading := s.Cursor, s.Cursor, s.Reading
 	if reading != e.fingerprint {
 		cur = "" // its copies were read in another way: list anew
+		if saved != "" {
+			if err := e.Store.ForgetOrigins(ctx, s.ID); err != nil {
+				return false, &storeError{fmt.Errorf("forget the mails of %s: %w", s.ID, err)}
+			}
+		}
 	}
 	restarted := false
 	horizon := e.horizon(s.ID)
@@ -81,7 +86,8 @@ func (e *Engine) catchUp(ctx context.Context, c connectors.Connector, s SourceSt
 		if err != nil {
 			return false, err
 		}
-		e.read(ctx, s.ID, p.Events)
+		e.read(ctx, e.reading, s.ID, p.Events)
+		e.readLetters(ctx, e.reading, s.ID, p.Letters)
 		done, err := e.Store.Apply(ctx, s.ID, saved, reading, p, e.Now())
 		if done.Repaired > 0 {
 			e.Log.Warn("a daily listing found what the provider had not told of; it is put right", "source", s.ID, "copies", done.Repaired)
@@ -103,7 +109,7 @@ func (e *Engine) catchUp(ctx context.Context, c connectors.Connector, s SourceSt
 const following = 4
 
 // read puts links in place of what people wrote.
-func (e *Engine) read(ctx context.Context, source calendar.SourceID, events []calendar.Event) {
+func (e *Engine) read(ctx context.Context, reading calendar.Reading, source calendar.SourceID, events []calendar.Event) {
 	if e.Resolver != nil {
 		ctx, cancel := context.WithTimeout(ctx, patience)
 		defer cancel()
@@ -112,7 +118,7 @@ func (e *Engine) read(ctx context.Context, source calendar.SourceID, events []ca
 		for i := range events {
 			g.Go(func() error {
 				var err error
-				if events[i], err = events[i].Resolve(ctx, e.reading, e.Resolver); err != nil {
+				if events[i], err = events[i].Resolve(ctx, reading, e.Resolver); err != nil {
 					e.Log.Warn("a wrapped link could not be followed", "source", source, "event", events[i].Ref, "error", err)
 				}
 				return nil
@@ -121,7 +127,7 @@ func (e *Engine) read(ctx context.Context, source calendar.SourceID, events []ca
 		g.Wait() // it has no errors
 	}
 	for i := range events {
-		events[i] = events[i].Distil(e.reading)
+		events[i] = events[i].Distil(reading)
 	}
 }
 

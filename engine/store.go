@@ -30,6 +30,11 @@ type Store interface {
 	// source is due again at r.PushedAt: they may tell of what the pull did not see.
 	Report(ctx context.Context, src calendar.SourceID, r PullReport) error
 
+	// PutLetters keeps letters, whose events must be distilled, and makes their source due.
+	PutLetters(ctx context.Context, src calendar.SourceID, letters []connectors.Letter) error
+	// ForgetOrigins forgets of which mails there are letters, so that they are read again.
+	ForgetOrigins(ctx context.Context, src calendar.SourceID) error
+
 	// MakeDue counts a push: the source is due at the given time, if it was not due earlier. One that waits
 	// because it failed goes on waiting.
 	MakeDue(ctx context.Context, src calendar.SourceID, at time.Time) error

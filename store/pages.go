@@ -56,6 +56,11 @@ func (s *Store) Apply(ctx context.Context, src calendar.SourceID, from connector
 		if err := a.events(p); err != nil {
 			return err
 		}
+		for _, l := range p.Letters {
+			if err := putLetter(ctx, q, src, l); err != nil {
+				return err
+			}
+		}
 		next := string(p.Next)
 		if p.Last {
 			empty, err := a.sweep(p.Listed, !row.Held)

@@ -166,7 +166,11 @@ func (r *Reader) Close() error { return r.read.Close() }
 
 // within runs f in one transaction.
 func (s *Store) within(ctx context.Context, f func(*db.Queries) error) error {
-	tx, err := s.sql.BeginTx(ctx, nil)
+	return within(ctx, s.sql, f)
+}
+
+func within(ctx context.Context, write *sql.DB, f func(*db.Queries) error) error {
+	tx, err := write.BeginTx(ctx, nil)
 	if err != nil {
 		return fmt.Errorf("begin: %w", err)
 	}

@@ -79,7 +79,7 @@ func (c *runCommand) runOn(ctx context.Context, s streams, cfg *config.Config, r
 	if keys != nil {
 		vault = st.Vault(keys, now)
 	}
-	connections, err := openAll(cfg, vault, log, now)
+	connections, err := openAll(cfg, vault, st.Letters(), log, now)
 	if err != nil {
 		return usageError{err}
 	}
@@ -188,13 +188,13 @@ func clock(cfg *config.Config) func() time.Time {
 	return func() time.Time { return cfg.Clock.Add(time.Since(began)) }
 }
 
-// openAll opens every connection of the configuration, each with its secrets in the vault. No provider is asked
-// for anything yet.
-func openAll(cfg *config.Config, vault *store.Vault, log *slog.Logger, now func() time.Time) ([]engine.Connection, error) {
+// openAll opens every connection of the configuration, each with its secrets in the vault, and the letters that are kept.
+// No provider is asked for anything yet.
+func openAll(cfg *config.Config, vault *store.Vault, letters connectors.Letters, log *slog.Logger, now func() time.Time) ([]engine.Connection, error) {
 	var connections []engine.Connection
 	var errs []error
 	for _, c := range cfg.Connections {
-		conn, err := openConnection(cfg, c, secretsOf(vault, c.Driver.Name, c.Name), log, now)
+		conn, err := openConnection(cfg, c, secretsOf(vault, c.Driver.Name, c.Name), letters, log, now)
 		if err != nil {
 			errs = append(errs, err)
 			continue
@@ -204,9 +204,11 @@ func openAll(cfg *config.Config, vault *store.Vault, log *slog.Logger, now func(
 	return connections, errors.Join(errs...)
 }
 
-func openConnection(cfg *config.Config, c config.Connection, secrets connectors.Secrets, log *slog.Logger, now func() time.Time) (engine.Connection, error) {
+func openConnection(cfg *config.Config, c config.Connection, secrets connectors.Secrets, letters connectors.Letters, log *slog.Logger, now func() time.Time) (engine.Connection, error) {
 	env := connectors.Env{
-		Account: c.Name, Now: now, HTTP: network(), Log: log.With("connection", c.Driver.Name+":"+c.Name), Secrets: secrets,
+		Account: c.Name, Now: now, HTTP: network(), Log: log.With("connection", c.Driver.Name+":"+c.Name), Secrets: secrets, Letters: letters,
+		Dial: (&net.Dialer{Timeout: 30 * time.Second, KeepAlive: 30 * time.Second}).DialContext, Listen: (&net.ListenConfig{}).Listen,
+		LookupTXT: net.DefaultResolver.LookupTXT,
 		ReadFile: func(name string) ([]byte, error) { return os.ReadFile(cfg.Resolve(name)) },
 		OpenDir:  func(name string) fs.FS { return os.DirFS(cfg.Resolve(name)) },
 	}

@@ -127,7 +127,7 @@ func testListing(t *testing.T, h Harness) {
 	for i := range 25 {
 		w.put(single(i))
 	}
-	l := NewLedger()
+	l := ledgerOf(h)
 	l.catchUp(t, h.Connector(t), h.Source(), Horizon)
 	w.compare(t, l, Horizon)
 	if l.Cursor == "" {
@@ -137,7 +137,7 @@ func testListing(t *testing.T, h Harness) {
 
 func testNothingNew(t *testing.T, h Harness) {
 	newWorld(h).put(single(1))
-	l := NewLedger()
+	l := ledgerOf(h)
 	l.catchUp(t, h.Connector(t), h.Source(), Horizon)
 	p, err := h.Connector(t).Pull(t.Context(), h.Source(), l.Cursor, Horizon)
 	if err != nil {
@@ -153,7 +153,7 @@ func testSameCursorTwice(t *testing.T, h Harness) {
 	for i := range 8 {
 		w.put(single(i))
 	}
-	l := NewLedger()
+	l := ledgerOf(h)
 	l.catchUp(t, h.Connector(t), h.Source(), Horizon)
 	w.put(moved(single(2), time.Hour))
 	w.delete(single(3).UID)
@@ -171,7 +171,7 @@ func testSeries(t *testing.T, h Harness) {
 	m := single(1)
 	m.Weekly, m.Moved, m.Dropped = 6, map[int]time.Duration{1: 26 * time.Hour}, map[int]bool{2: true}
 	w.put(m)
-	l := NewLedger()
+	l := ledgerOf(h)
 	l.catchUp(t, h.Connector(t), h.Source(), Horizon)
 	w.compare(t, l, Horizon)
 	if len(l.Copies) < 2 {
@@ -189,7 +189,7 @@ func testSeries(t *testing.T, h Harness) {
 func testAllDay(t *testing.T, h Harness) {
 	w := newWorld(h)
 	w.put(Meeting{UID: "day@example.com", Title: "Offsite", Start: calendar.When{Day: "2026-11-25"}, Length: 48 * time.Hour})
-	l := NewLedger()
+	l := ledgerOf(h)
 	l.catchUp(t, h.Connector(t), h.Source(), Horizon)
 	w.compare(t, l, Horizon)
 }
@@ -202,7 +202,7 @@ func testOutside(t *testing.T, h Harness) {
 	w.put(past)
 	w.put(future)
 	w.put(single(3))
-	l := NewLedger()
+	l := ledgerOf(h)
 	l.catchUp(t, h.Connector(t), h.Source(), Horizon)
 	w.compare(t, l, Horizon)
 }
@@ -213,7 +213,7 @@ func testHorizonMoves(t *testing.T, h Harness) {
 	m.Start = calendar.At(Horizon.End.Add(30 * time.Hour))
 	w.put(m)
 	w.put(single(2))
-	l := NewLedger()
+	l := ledgerOf(h)
 	l.catchUp(t, h.Connector(t), h.Source(), Horizon)
 	w.compare(t, l, Horizon)
 	later := calendar.Window{Start: Horizon.Start.Add(72 * time.Hour), End: Horizon.End.Add(72 * time.Hour)}
@@ -226,7 +226,7 @@ func testExpiry(t *testing.T, h Harness) {
 	for i := range 8 {
 		w.put(single(i))
 	}
-	l := NewLedger()
+	l := ledgerOf(h)
 	l.catchUp(t, h.Connector(t), h.Source(), Horizon)
 	w.delete(single(4).UID)
 	h.ExpireCursors()
@@ -261,7 +261,7 @@ func testThrottled(t *testing.T, h Harness) {
 func testRefused(t *testing.T, h Harness) {
 	w := newWorld(h)
 	w.put(single(1))
-	l := NewLedger()
+	l := ledgerOf(h)
 	l.catchUp(t, h.Connector(t), h.Source(), Horizon)
 	h.Revoke()
 	for _, cur := range []connectors.Cursor{"", l.Cursor} {
@@ -292,7 +292,7 @@ func testCancelledContext(t *testing.T, h Harness) {
 // has them.
 func testHistory(t *testing.T, o Options, h Harness, seed uint64) {
 	r := rand.New(rand.NewPCG(seed, 0))
-	w, l := newWorld(h), NewLedger()
+	w, l := newWorld(h), ledgerOf(h)
 	l.crash = func() bool { return r.IntN(6) == 0 }
 	for range 40 {
 		switch n := r.IntN(10); {

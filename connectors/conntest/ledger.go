@@ -13,6 +13,7 @@ import (
 type Ledger struct {
 	Cursor connectors.Cursor
 	Copies map[calendar.Ref]calendar.Event
+	Post   *Post                 // the connection's
 	listed map[calendar.Ref]bool // by the full listing under way
 	// crash, when set, is asked before and after each commit whether the process dies there. A process
 	// that dies before it loses the page, one that dies behind it keeps it.
@@ -21,7 +22,17 @@ type Ledger struct {
 
 // NewLedger is a ledger of a source that has never been read.
 func NewLedger() *Ledger {
-	return &Ledger{Copies: map[calendar.Ref]calendar.Event{}, listed: map[calendar.Ref]bool{}}
+	return &Ledger{Copies: map[calendar.Ref]calendar.Event{}, Post: NewPost(), listed: map[calendar.Ref]bool{}}
+}
+
+// ledgerOf is a ledger of h's source. A harness whose connectors read letters has a method Post() *Post, which has
+// them.
+func ledgerOf(h any) *Ledger {
+	l := NewLedger()
+	if p, ok := h.(interface{ Post() *Post }); ok {
+		l.Post = p.Post()
+	}
+	return l
 }
 
 // Apply books one page.
@@ -46,6 +57,7 @@ func (l *Ledger) Apply(p connectors.Page) {
 		}
 		clear(l.listed)
 	}
+	l.Post.Keep(p.Letters...)
 	l.Cursor = p.Next
 }
 

@@ -60,7 +60,7 @@ func testStory(t *testing.T, s Story, seed uint64) {
 	ledgers := map[calendar.SourceID]*Ledger{}
 	ledger := func(src calendar.Source) *Ledger {
 		if ledgers[src.ID] == nil {
-			ledgers[src.ID] = NewLedger()
+			ledgers[src.ID] = ledgerOf(s)
 		}
 		return ledgers[src.ID]
 	}

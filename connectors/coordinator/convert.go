@@ -10,18 +10,21 @@ import (
 	"example.com/syncd/internal/ics"
 )
 
-// convert is the occurrence as an event of the calendar with this UID.
-func convert(uid string, o occurrence) calendar.Event {
-	src := o.Event
-	e := calendar.Event{
-		Ref: calendar.Ref(uid), UID: uid,
-		Kind: calendar.KindDefault, Status: statusOf(src, o.cancelled),
-		Title: src.Text("SUMMARY"), Visibility: visibilityOf(src),
-		Start: when(o.Start), End: when(o.End), TimeZone: o.Start.ZoneName(),
-		Organizer: personOf(src.Organizer()), Attendees: attendeesOf(src),
-		Updated: utc(src.Stamp, src.LastModified), Sequence: src.Sequence,
-		Location: src.Text("LOCATION"), Description: descriptionOf(src), Conference: conferencesOf(src),
+// describe is what the event says of itself but for its times.
+func describe(e *ics.Event) calendar.Event {
+	return calendar.Event{
+		Kind: calendar.KindDefault, Title: e.Text("SUMMARY"), Visibility: visibilityOf(e),
+		Organizer: personOf(e.Organizer()), Attendees: attendeesOf(e),
+		Location: e.Text("LOCATION"), Description: descriptionOf(e), Conference: conferencesOf(e),
 	}
+}
+
+// convert is the occurrence, which is described so, as an event of the calendar with this UID.
+func convert(uid string, o occurrence, described calendar.Event) calendar.Event {
+	src, e := o.Event, described
+	e.Ref, e.UID, e.Status = calendar.Ref(uid), uid, statusOf(src, o.cancelled)
+	e.Start, e.End, e.TimeZone = when(o.Start), when(o.End), o.Start.ZoneName()
+	e.Updated, e.Sequence = utc(src.Stamp, src.LastModified), src.Sequence
 	if !o.Original.IsZero() {
 		e.Original = when(o.Original)
 		e.Ref = calendar.Ref(uid + "/" + o.Original.String())

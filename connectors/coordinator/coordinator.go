@@ -1,15 +1,14 @@
 // Package coordinator is a connector to a mailbox that people add to their invites: what it knows of
 // meetings is what invites, updates and cancellations say (iTIP, RFC 5546), in the order in which they
-// arrived. For now the mailbox is a folder of mail files, or a Maildir; other ways to read one go behind
-// the same seam, the function letters.
+// arrived.
 //
 // The mails of the folder are trusted as delivered: that a mail is from whom it says, and may change the
 // meeting it is about, is for the operator's own mail system to see to before it delivers. Nothing here
 // checks a sender, fetches a URL, or answers.
 //
-// Nothing is kept between calls. When the folder or the horizon has changed, all its mails are read and
-// folded anew, and the page replays what they made of each meeting, so that whoever applies it sees each
-// change with the time at which it was received. A mail that is removed from the folder cancels nothing.
+// What mails say is kept, as letters without what people wrote, and folded anew for each meeting that a new one is
+// about. The page replays what letters made of the meeting, so that whoever applies it sees each
+// change with the time at which it was received. A mail that is removed from its folder cancels nothing.
 package coordinator
 
 import (
@@ -17,8 +16,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"log/slog"
-	"net/mail"
+	netmail "net/mail"
 	"time"
 
 	"example.com/syncd/calendar"
@@ -43,7 +41,7 @@ func (c *Config) Validate() error {
 	var errs []error
 	if c.Address == "" {
 		errs = append(errs, errors.New("address is missing: the mail address that people add to their invites"))
-	} else if a, err := mail.ParseAddress(c.Address); err != nil || a.Address != c.Address {
+	} else if a, err := netmail.ParseAddress(c.Address); err != nil || a.Address != c.Address {
 		errs = append(errs, fmt.Errorf("address %q is not a mail address alone, such as notes@acme.com", c.Address))
 	}
 	if c.Folder == "" {
@@ -56,37 +54,65 @@ func (c *Config) Validate() error {
 func (c *Config) Open(env connectors.Env) (connectors.Connector, error) {
 	mailbox := calendar.NewSource(Driver.Name, env.Account, c.Address)
 	mailbox.Primary = true
-	return &connector{mails: folder{files: env.OpenDir(c.Folder), name: c.Folder}, log: env.Log, source: mailbox}, nil
+	conn := &connector{cfg: *c, env: env, source: mailbox, letters: env.Letters}
+	if conn.letters == nil {
+		conn.letters = nothingKept{}
+	}
+	if c.Folder != "" {
+		conn.box = folder{files: env.OpenDir(c.Folder), name: c.Folder}
+	}
+	return conn, nil
 }
 
 type connector struct {
-	mails  folder
-	source calendar.Source
-	log    *slog.Logger
+	cfg     Config
+	env     connectors.Env
+	source  calendar.Source
+	letters connectors.Letters
+	box     box // nil: mails come unasked
 }
+
+var _ connectors.Connector = (*connector)(nil)
+
+// A box is where mails are fetched from.
+type box interface {
+	// fetch gives mails that are not known behind a position, and the next position. No mails and the position that
+	// was given: there is nothing new. The zero position is before all mails.
+	fetch(ctx context.Context, pos string, known knower) (mails []mail, next string, err error)
+}
+
+// A knower says of which of these origins there are letters.
+type knower func(ctx context.Context, origins []string) (map[string]bool, error)
 
 // Sources is the mailbox, whoever the users are.
 func (c *connector) Sources(ctx context.Context, _ []string) ([]calendar.Source, error) {
 	return []calendar.Source{c.source}, ctx.Err()
 }
 
-// cursor says what has been read. A change of its shape, or of what the same mails lead to, needs a
+// cursor says what has been read. A change of its shape, or of what the same letters lead to, needs a
 // higher version.
 type cursor struct {
 	Version int    `json:"v"`
-	Mails   string `json:"mails"` // fingerprint of the folder
-	From    string `json:"from"`  // first day of the horizon
-	To      string `json:"to"`    // the day behind its last one
-	// Next is how many UIDs of a reading under way have been reported; 0: it is done.
-	Next int `json:"next,omitempty"`
+	Box     string `json:"box,omitempty"` // the position in the box
+	Seq     int64  `json:"seq"`           // the last letter that was folded
+	From    string `json:"from"`          // first day of the horizon
+	To      string `json:"to"`            // the day behind its last one
+	// All says that every meeting is being told anew, After the last one that was.
+	All   bool   `json:"all,omitempty"`
+	After string `json:"after,omitempty"`
 }
 
-const cursorVersion = 1
+const cursorVersion = 2
 
-// pageSize is how many events make a page full. All events of one UID are on one page.
-const pageSize = 5000
+// pageSize is how many events make a page full. All events of one UID are on one page. foldSize is how many letters, or
+// meetings, are looked at for a page.
+const (
+	pageSize = 5000
+	foldSize = 500
+)
 
-// Pull reads the mailbox anew when it, or the horizon's days, have changed.
+// Pull fetches new mails, a batch at a time, and then tells of the meetings that letters have changed; of all of them when
+// the horizon's days have moved on.
 func (c *connector) Pull(ctx context.Context, src calendar.Source, cur connectors.Cursor, horizon calendar.Window) (connectors.Page, error) {
 	if err := ctx.Err(); err != nil {
 		return connectors.Page{}, err
@@ -94,61 +120,142 @@ func (c *connector) Pull(ctx context.Context, src calendar.Source, cur connector
 	if src.ID != c.source.ID {
 		return connectors.Page{}, fmt.Errorf("coordinator: %s is not this connection's mailbox, %s: %w", src.ID, c.source.ID, connectors.ErrSource)
 	}
-	var last cursor
+	at := cursor{Version: cursorVersion}
 	if cur != "" {
-		if err := json.Unmarshal([]byte(cur), &last); err != nil || last.Version != cursorVersion || last.Next < 0 {
+		if err := json.Unmarshal([]byte(cur), &at); err != nil || at.Version != cursorVersion {
 			return connectors.Page{}, fmt.Errorf("coordinator: cursor of another version: %w", connectors.ErrCursor)
 		}
 	}
-	files, err := c.mails.list()
-	if err != nil {
-		return connectors.Page{}, err
+	if p, fetched, err := c.fetch(ctx, at); fetched || err != nil {
+		return p, err
 	}
 	days := wholeDays(horizon)
-	now := cursor{
-		Version: cursorVersion, Mails: fingerprint(files),
-		From: days.Start.Format(time.DateOnly), To: days.End.Format(time.DateOnly), Next: last.Next,
+	if from, to := days.Start.Format(time.DateOnly), days.End.Format(time.DateOnly); at.From != from || at.To != to {
+		newest, err := c.letters.Newest(ctx, c.source.ID)
+		if err != nil {
+			return connectors.Page{}, err
+		}
+		at.From, at.To, at.All, at.After, at.Seq = from, to, true, "", newest
 	}
-	if cur == "" || now != last {
-		now.Next = 0
-	} else if last.Next == 0 {
-		return connectors.Page{Next: cur}, nil
+	if at.All {
+		return c.foldAll(ctx, at, days)
 	}
-	return c.read(ctx, files, now, days)
+	return c.foldNew(ctx, cur, at, days)
 }
 
-// read is the page of what the mails say, from the UID now.Next on.
-func (c *connector) read(ctx context.Context, files []file, now cursor, days calendar.Window) (connectors.Page, error) {
-	warn := func(file, reason string) {
-		if now.Next == 0 {
-			c.log.Warn("a mail is not used", "file", file, "reason", reason)
-		}
+// fetch is the page of new mails, if there are any.
+func (c *connector) fetch(ctx context.Context, at cursor) (p connectors.Page, fetched bool, err error) {
+	if c.box == nil {
+		return p, false, nil
 	}
-	letters, err := c.mails.letters(ctx, files, warn)
+	known := func(ctx context.Context, origins []string) (map[string]bool, error) {
+		return c.letters.Known(ctx, c.source.ID, origins)
+	}
+	mails, next, err := c.box.fetch(ctx, at.Box, known)
+	if err != nil || len(mails) == 0 && next == at.Box {
+		return p, false, err
+	}
+	for _, m := range mails {
+		l, err := c.letter(ctx, m)
+		if err != nil {
+			return connectors.Page{}, false, fmt.Errorf("coordinator: the mail %s: %w", m.name, err)
+		}
+		c.tell(m.name, l)
+		p.Letters = append(p.Letters, l)
+	}
+	at.Box, p.More = next, true
+	p.Next, err = at.encode()
+	return p, true, err
+}
+
+// tell logs what is wrong with a mail, if anything is. That it says nothing of meetings is nothing wrong with it.
+func (c *connector) tell(name string, l connectors.Letter) {
+	switch {
+	case l.State == connectors.LetterHeld:
+		c.env.Log.Warn("a mail is held, since it is not known whether to believe it", "mail", name, "letter", l.ID, "reason", l.Reason)
+	case l.Reason != "" && l.Reason != errNoEffect.Error():
+		c.env.Log.Warn("a mail is not used", "mail", name, "reason", l.Reason)
+	}
+}
+
+func (c cursor) encode() (connectors.Cursor, error) {
+	b, err := json.Marshal(c)
+	return connectors.Cursor(b), err
+}
+
+// foldAll is a page of all meetings.
+func (c *connector) foldAll(ctx context.Context, at cursor, days calendar.Window) (connectors.Page, error) {
+	meetings, err := c.letters.Meetings(ctx, c.source.ID, at.After, foldSize)
 	if err != nil {
 		return connectors.Page{}, err
 	}
-	var p connectors.Page
-	all := sortByUID(letters, c.source.Calendar, warn)
-	done := min(now.Next, len(all))
-	for done < len(all) && len(p.Events) < pageSize {
-		if err := ctx.Err(); err != nil {
+	at.All = len(meetings) == foldSize
+	p := connectors.Page{More: at.All}
+	for _, uid := range meetings {
+		if len(p.Events) >= pageSize {
+			at.All, p.More = true, true
+			break
+		}
+		if err := c.fold(ctx, uid, days, &p); err != nil {
 			return connectors.Page{}, err
 		}
-		r := all[done].unfold(days)
-		if r.problem != "" {
-			c.log.Warn("the times of a meeting are not known", "file", r.file, "reason", r.problem)
+		at.After = uid
+	}
+	if !at.All {
+		at.After = ""
+		newest, err := c.letters.Newest(ctx, c.source.ID)
+		if err != nil {
+			return connectors.Page{}, err
 		}
-		p.Events, p.Gone = append(p.Events, r.events...), append(p.Gone, r.gone...)
-		done++
+		p.More = newest > at.Seq // they came meanwhile
 	}
-	now.Next = 0
-	if p.More = done < len(all); p.More {
-		now.Next = done
-	}
-	next, err := json.Marshal(now)
-	p.Next = connectors.Cursor(next)
+	p.Next, err = at.encode()
 	return p, err
+}
+
+// foldNew is a page of the meetings that new letters are about.
+func (c *connector) foldNew(ctx context.Context, cur connectors.Cursor, at cursor, days calendar.Window) (connectors.Page, error) {
+	letters, err := c.letters.After(ctx, c.source.ID, at.Seq, foldSize)
+	if err != nil {
+		return connectors.Page{}, err
+	}
+	if len(letters) == 0 {
+		return connectors.Page{Next: cur}, nil
+	}
+	p := connectors.Page{More: len(letters) == foldSize}
+	done := map[string]bool{}
+	for _, l := range letters {
+		if len(p.Events) >= pageSize {
+			p.More = true
+			break
+		}
+		for _, n := range l.News {
+			if done[n.Meeting] {
+				continue
+			}
+			done[n.Meeting] = true
+			if err := c.fold(ctx, n.Meeting, days, &p); err != nil {
+				return connectors.Page{}, err
+			}
+		}
+		at.Seq = l.Seq
+	}
+	p.Next, err = at.encode()
+	return p, err
+}
+
+// fold adds to p what all letters say of a meeting.
+func (c *connector) fold(ctx context.Context, uid string, days calendar.Window, p *connectors.Page) error {
+	letters, err := c.letters.About(ctx, c.source.ID, uid)
+	if err != nil {
+		return err
+	}
+	r := correspond(uid, letters).unfold(days)
+	if r.problem != "" {
+		c.env.Log.Warn("the times of a meeting are not known", "meeting", uid, "reason", r.problem)
+	}
+	p.Events, p.Gone = append(p.Events, r.events...), append(p.Gone, r.gone...)
+	return nil
 }
 
 // wholeDays is the window of whole days that w lies in.
@@ -157,4 +264,19 @@ func wholeDays(w calendar.Window) calendar.Window {
 	return calendar.Window{Start: w.Start.UTC().Truncate(day), End: w.End.UTC().Add(day - 1).Truncate(day)}
 }
 
-var _ connectors.Connector = (*connector)(nil)
+// nothingKept are the letters where none are kept: of a check.
+type nothingKept struct{}
+
+func (nothingKept) Known(context.Context, calendar.SourceID, []string) (map[string]bool, error) {
+	return nil, nil
+}
+func (nothingKept) After(context.Context, calendar.SourceID, int64, int) ([]connectors.Letter, error) {
+	return nil, nil
+}
+func (nothingKept) About(context.Context, calendar.SourceID, string) ([]connectors.Letter, error) {
+	return nil, nil
+}
+func (nothingKept) Meetings(context.Context, calendar.SourceID, string, int) ([]string, error) {
+	return nil, nil
+}
+func (nothingKept) Newest(context.Context, calendar.SourceID) (int64, error) { return 0, nil }

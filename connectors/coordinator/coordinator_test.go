@@ -49,6 +49,7 @@ func TestRecorded(t *testing.T) {
 			}
 			var log logged
 			conn := open(t, fstest.MapFS{"1.eml": {Data: raw}}, slog.New(&log))
+			conn.(keeping).post.Whole = true
 			p, err := conn.Pull(t.Context(), mailbox, "", conntest.Horizon)
 			if err != nil {
 				t.Fatal(err)
@@ -147,7 +148,7 @@ func TestOneBadMail(t *testing.T) {
 	}
 	all := strings.Join(log.lines, "\n")
 	for _, name := range []string{"bad.eml", "large.eml", "deep.eml", "nameless.eml", "broken.eml", "many.eml"} {
-		if strings.Count(all, "WARN a mail is not used file="+name) != 1 {
+		if strings.Count(all, "WARN a mail is not used mail="+name) != 1 {
 			t.Errorf("%s is not logged once:\n%s", name, all)
 		}
 	}

@@ -1,7 +1,6 @@
 package coordinator
 
 import (
-	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -87,42 +86,69 @@ func fingerprint(files []file) string {
 	return hex.EncodeToString(h.Sum(nil)[:12])
 }
 
-// letters reads the mails, in the order of their arrival. It calls odd for those that can't be used: each
-// costs itself alone. A folder that breaks while it is read is an error.
-func (f folder) letters(ctx context.Context, files []file, odd func(file, reason string)) ([]letter, error) {
-	var all []letter
-	for _, file := range files {
-		if err := ctx.Err(); err != nil {
-			return nil, err
-		}
-		raw, modified, err := f.read(file)
-		switch {
-		case errors.Is(err, fs.ErrNotExist): // moved or removed since the folder was listed
-			continue
-		case errors.Is(err, fs.ErrPermission):
-			odd(file.name, "the daemon's user may not read it")
-			continue
-		case errors.Is(err, errTooLarge):
-			odd(file.name, err.Error())
-			continue
-		case err != nil:
-			return nil, fmt.Errorf("coordinator: read the mail %s in %s: %w", file.name, f.name, err)
-		}
-		inv, err := readInvite(raw)
-		if err != nil {
-			odd(file.name, err.Error())
-			continue
-		}
-		l := letter{file: file.name, received: inv.received, calendars: inv.calendars}
-		if l.received.IsZero() {
-			l.received = modified.UTC().Truncate(time.Second)
-		}
-		all = append(all, l)
+// batch is how many mails are read at a time.
+const batch = 200
+
+// fetch reads mails that nobody has read. The position is the folder's fingerprint when all had been.
+func (f folder) fetch(ctx context.Context, pos string, known knower) ([]mail, string, error) {
+	files, err := f.list()
+	if err != nil {
+		return nil, pos, err
 	}
-	slices.SortStableFunc(all, func(a, b letter) int {
-		return cmp.Or(a.received.Compare(b.received), strings.Compare(path.Base(a.file), path.Base(b.file)))
-	})
-	return all, nil
+	print := fingerprint(files)
+	if print == pos {
+		return nil, pos, nil
+	}
+	var mails []mail
+	for chunk := range slices.Chunk(files, batch) {
+		origins := make([]string, len(chunk))
+		for i, file := range chunk {
+			origins[i] = file.origin()
+		}
+		read, err := known(ctx, origins)
+		if err != nil {
+			return nil, pos, err
+		}
+		for i, file := range chunk {
+			if read[origins[i]] {
+				continue
+			}
+			m, ok, err := f.mail(file)
+			if err != nil {
+				return nil, pos, err
+			}
+			if ok {
+				mails = append(mails, m)
+			}
+		}
+		if len(mails) > 0 {
+			return mails, pos, ctx.Err() // the rest the next time
+		}
+	}
+	return nil, print, ctx.Err()
+}
+
+// mail is the mail in the file. A folder that breaks while it is read is an error.
+func (f folder) mail(file file) (m mail, ok bool, err error) {
+	raw, modified, err := f.read(file)
+	m = mail{origin: file.origin(), name: file.name, raw: raw, at: modified.UTC().Truncate(time.Second), stamped: true}
+	switch {
+	case errors.Is(err, fs.ErrNotExist): // moved or removed since the folder was listed
+		return m, false, nil
+	case errors.Is(err, fs.ErrPermission):
+		return m, false, fmt.Errorf("coordinator: the mail %s in %s may not be read; let the daemon's user read it: %w", file.name, f.name, connectors.ErrAccess)
+	case errors.Is(err, errTooLarge):
+		m.problem = errTooLarge
+	case err != nil:
+		return m, false, fmt.Errorf("coordinator: read the mail %s in %s: %w", file.name, f.name, err)
+	}
+	return m, true, nil
+}
+
+// origin is what a mail is called wherever in a Maildir it is: what follows ":2," are its flags.
+func (f file) origin() string {
+	name, _, _ := strings.Cut(path.Base(f.name), ":2,")
+	return name
 }
 
 func (f folder) read(file file) (raw []byte, modified time.Time, err error) {

@@ -1,6 +1,7 @@
 package coordinator
 
 import (
+	"context"
 	"fmt"
 	"io/fs"
 	"log/slog"
@@ -19,18 +20,41 @@ import (
 
 const notes = "notes@acme.com"
 
-// open is a connector that reads files.
+// open is a connector that reads files, and keeps what it reads.
 func open(t testing.TB, files fs.FS, log *slog.Logger) connectors.Connector {
 	t.Helper()
-	c := &Config{Address: notes, Folder: "mail"}
+	post := conntest.NewPost()
+	return keeping{bare(t, Config{Address: notes, Folder: "mail"}, files, log, post), post}
+}
+
+// bare is a connector as the engine sees it.
+func bare(t testing.TB, c Config, files fs.FS, log *slog.Logger, post *conntest.Post) connectors.Connector {
+	t.Helper()
 	if err := c.Validate(); err != nil {
 		t.Fatal(err)
 	}
-	conn, err := c.Open(connectors.Env{Account: "notes", Log: log, OpenDir: func(string) fs.FS { return files }})
+	conn, err := c.Open(connectors.Env{Account: "notes", Log: log, OpenDir: func(string) fs.FS { return files }, Letters: post})
 	if err != nil {
 		t.Fatal(err)
 	}
 	return conn
+}
+
+// keeping is a connector with its post: new mails are read and kept before anything is told of them.
+type keeping struct {
+	connectors.Connector
+	post *conntest.Post
+}
+
+func (k keeping) Pull(ctx context.Context, src calendar.Source, cur connectors.Cursor, horizon calendar.Window) (connectors.Page, error) {
+	for {
+		p, err := k.Connector.Pull(ctx, src, cur, horizon)
+		if err != nil || len(p.Letters) == 0 && (len(p.Events) > 0 || len(p.Gone) > 0 || !p.More) {
+			return p, err
+		}
+		k.post.Keep(p.Letters...)
+		cur = p.Next
+	}
 }
 
 var discard = slog.New(slog.DiscardHandler)
@@ -38,6 +62,7 @@ var discard = slog.New(slog.DiscardHandler)
 // harness is an organizer who sends mails to the coordinator: a request for what changes, a cancellation
 // for what is deleted.
 type harness struct {
+	post  *conntest.Post
 	files fstest.MapFS
 	sent  int
 	// moved are the occurrences that a request has moved, by UID: one that is moved back is sent as such.
@@ -45,15 +70,18 @@ type harness struct {
 }
 
 func newHarness(*testing.T) conntest.Harness {
-	return &harness{fstest.MapFS{"notes.txt": {}}, 0, map[string]map[string]calendar.When{}}
+	return &harness{conntest.NewPost(), fstest.MapFS{"notes.txt": {}}, 0, map[string]map[string]calendar.When{}}
 }
 
-func (h *harness) Connector(t *testing.T) connectors.Connector { return open(t, h.files, discard) }
-func (h *harness) Source() calendar.Source                     { return mailbox }
-func (h *harness) ExpireCursors()                              {}
-func (h *harness) Throttle(time.Duration)                      {}
-func (h *harness) Revoke()                                     {}
-func (h *harness) Restore()                                    {}
+func (h *harness) Connector(t *testing.T) connectors.Connector {
+	return bare(t, Config{Address: notes, Folder: "mail"}, h.files, discard, h.post)
+}
+func (h *harness) Post() *conntest.Post    { return h.post }
+func (h *harness) Source() calendar.Source { return mailbox }
+func (h *harness) ExpireCursors()          {}
+func (h *harness) Throttle(time.Duration)  {}
+func (h *harness) Revoke()                 {}
+func (h *harness) Restore()                {}
 
 func (h *harness) Put(m conntest.Meeting) {
 	if m.Weekly == 0 {
@@ -171,5 +199,5 @@ func (h *maildir) Connector(t *testing.T) connectors.Connector {
 			files["cur/"+base+".host:2,S"] = h.files[name]
 		}
 	}
-	return open(t, files, discard)
+	return bare(t, Config{Address: notes, Folder: "mail"}, files, discard, h.post)
 }

@@ -1,12 +1,12 @@
 package coordinator
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 	"time"
 
 	"example.com/syncd/calendar"
+	"example.com/syncd/connectors"
 	"example.com/syncd/internal/ics"
 )
 
@@ -15,20 +15,14 @@ const (
 	maxOverrides = 500 // changed occurrences of a series
 	maxFutures   = 20  // of these, changes of one and all that follow
 	maxUIDs      = 10  // in one mail; an invite has one (RFC 5546 section 3.2)
+	maxAnswers   = 2000
 )
-
-// A letter is a mail that was read.
-type letter struct {
-	file      string
-	received  time.Time
-	calendars []*ics.Calendar
-}
 
 // A version is what one mail says of a series, or of an occurrence of it.
 type version struct {
-	event    *ics.Event
-	arrival  int // of the mail, counted over all
-	received time.Time
+	event     *ics.Event // its times alone
+	described calendar.Event
+	arrival   int // of the mail, counted over all
 }
 
 // older reports whether v is older than w: by sequence, then by stamp, then by arrival (RFC 5546 section
@@ -81,10 +75,14 @@ type series struct {
 	// parts are changed occurrences, and changes of one and all that follow, by how they were named.
 	parts   map[string]*slot
 	futures int // of the parts
+	// described is what each version says of itself.
+	described map[*ics.Event]calendar.Event
+	answers   []*version // the newest of each guest for the series, and for each occurrence
 }
 
 // apply folds the event into s and reports whether it changes anything.
 func (s *series) apply(v *version, cancel bool) bool {
+	s.described[v.event] = v.described
 	id := v.event.RecurrenceID
 	if id.IsZero() {
 		return s.whole.put(v, cancel)
@@ -107,18 +105,16 @@ func (s *series) apply(v *version, cancel bool) bool {
 	return p.put(v, cancel)
 }
 
-// An effect is what a mail's calendar does with the events in it.
-type effect int
-
+// Effects of a mail's calendar on the events in it.
 const (
-	ignored effect = iota
-	requests
-	cancels
+	requests = "request"
+	cancels  = "cancel"
+	replies  = "reply"
 )
 
-// effectOf: only REQUEST and CANCEL change anything; replies, counter-proposals, refreshes, additions and
-// publications never do (RFC 5546 section 3.2). A request of a cancelled event cancels it.
-func effectOf(method string, e *ics.Event, address string) effect {
+// effectOf: REQUEST and CANCEL change a meeting, REPLY and COUNTER what guests have answered. Refreshes, additions and
+// publications change nothing (RFC 5546 section 3.2). A request of a cancelled event cancels it.
+func effectOf(method string, e *ics.Event, address string) string {
 	switch method {
 	case "REQUEST":
 		if e.Status() == "CANCELLED" {
@@ -127,11 +123,15 @@ func effectOf(method string, e *ics.Event, address string) effect {
 		return requests
 	case "CANCEL":
 		if removesOthers(e, address) {
-			return ignored
+			return ""
 		}
 		return cancels
+	case "REPLY", "COUNTER":
+		if people := e.People(); len(people) == 1 && people[0].Email != "" {
+			return replies
+		}
 	}
-	return ignored
+	return ""
 }
 
 // removesOthers: a CANCEL that only takes guests off the list names them, and does not say that the event
@@ -162,62 +162,50 @@ type correspondence struct {
 
 // news is what one mail says about one UID.
 type news struct {
-	file     string
 	received time.Time
 	requests []*version
 	cancels  []*version
+	replies  []*version
 }
 
-// sortByUID sorts what the letters say by UID, in the order in which the UIDs first came up. It calls odd
-// for events that can't be used.
-func sortByUID(letters []letter, address string, odd func(file, reason string)) []*correspondence {
-	var all []*correspondence
-	byUID := map[string]*correspondence{}
+// correspond makes a correspondence of the letters that are about the meeting, in the order of their arrival.
+func correspond(uid string, letters []connectors.Letter) *correspondence {
+	c := &correspondence{uid: uid}
 	for arrival, l := range letters {
-		uids := map[string]bool{}
-		for _, c := range l.calendars {
-			for _, e := range c.Events {
-				effect := effectOf(c.Method, e, address)
-				uid := calendar.CanonicalUID(e.UID)
-				if effect == ignored || len(uids) > maxUIDs {
-					continue
-				}
-				if uids[uid] = true; len(uids) > maxUIDs {
-					odd(l.file, fmt.Sprintf("it has more than %d meetings; the others are left out", maxUIDs))
-					continue
-				}
-				if uid == "" {
-					odd(l.file, "an event has no UID")
-					continue
-				}
-				// An occurrence may be named by the UID alone.
-				if day := calendar.InstanceDate(e.UID); day != "" && e.RecurrenceID.IsZero() {
-					e.RecurrenceID = ics.Day(day)
-				}
-				about := byUID[uid]
-				if about == nil {
-					about = &correspondence{uid: uid}
-					byUID[uid] = about
-					all = append(all, about)
-				}
-				about.add(l, &version{e, arrival, l.received}, effect)
+		n := news{received: l.Received}
+		for _, said := range l.News {
+			if said.Meeting != uid {
+				continue
+			}
+			v, ok := read(said, arrival)
+			switch {
+			case !ok:
+			case said.Effect == requests:
+				n.requests = append(n.requests, v)
+			case said.Effect == cancels:
+				n.cancels = append(n.cancels, v)
+			case said.Effect == replies:
+				n.replies = append(n.replies, v)
 			}
 		}
+		c.mails = append(c.mails, n)
 	}
-	return all
+	return c
 }
 
-func (c *correspondence) add(l letter, v *version, effect effect) {
-	n := len(c.mails)
-	if n == 0 || c.mails[n-1].file != l.file {
-		c.mails = append(c.mails, news{file: l.file, received: l.received})
-		n++
+// read is what a letter says of an event, as a version of it. What was kept by another version of syncd, and can't be read
+// any more, is none.
+func read(said connectors.News, arrival int) (*version, bool) {
+	calendars, err := ics.Parse([]byte(said.Times))
+	if err != nil || len(calendars) != 1 || len(calendars[0].Events) != 1 {
+		return nil, false
 	}
-	if m := &c.mails[n-1]; effect == cancels {
-		m.cancels = append(m.cancels, v)
-	} else {
-		m.requests = append(m.requests, v)
+	e := calendars[0].Events[0]
+	// An occurrence may be named by the UID alone.
+	if day := calendar.InstanceDate(e.UID); day != "" && e.RecurrenceID.IsZero() {
+		e.RecurrenceID = ics.Day(day)
 	}
+	return &version{e, said.Event, arrival}, true
 }
 
 // apply folds what one mail says into s and reports whether it changes anything.
@@ -229,5 +217,50 @@ func (n news) apply(s *series) bool {
 	for _, v := range n.cancels {
 		changed = s.apply(v, true) || changed
 	}
+	for _, v := range n.replies {
+		changed = s.answer(v) || changed
+	}
 	return changed
+}
+
+// answer notes what a guest has answered, and reports whether it is news.
+func (s *series) answer(v *version) bool {
+	same := func(w *version) bool {
+		return strings.EqualFold(w.described.Attendees[0].Email, v.described.Attendees[0].Email) && w.event.RecurrenceID.String() == v.event.RecurrenceID.String()
+	}
+	if len(v.described.Attendees) != 1 || len(s.answers) == maxAnswers {
+		return false
+	}
+	if i := slices.IndexFunc(s.answers, same); i < 0 {
+		s.answers = append(s.answers, v)
+	} else if v.event.Stamp.Before(s.answers[i].event.Stamp) {
+		return false
+	} else {
+		s.answers[i] = v
+	}
+	return true
+}
+
+// answered is the event with what its guests have answered since the organizer wrote it. A later version of the meeting
+// says itself what they have (RFC 5546 section 2.1.5); what they answered to the series holds for each occurrence.
+func (s *series) answered(e calendar.Event, stamp time.Time) calendar.Event {
+	cloned := false
+	for _, whole := range []bool{true, false} {
+		for _, v := range s.answers {
+			about := v.event.RecurrenceID
+			if about.IsZero() != whole || !whole && about.String() != e.Original.String() || v.event.Sequence < e.Sequence || v.event.Stamp.Before(stamp) {
+				continue
+			}
+			answer := v.described.Attendees[0]
+			i := slices.IndexFunc(e.Attendees, func(a calendar.Attendee) bool { return strings.EqualFold(a.Email, answer.Email) })
+			if i < 0 || e.Attendees[i].Response == answer.Response {
+				continue // who crashes the party is no guest
+			}
+			if !cloned {
+				e.Attendees, cloned = slices.Clone(e.Attendees), true
+			}
+			e.Attendees[i].Response = answer.Response
+		}
+	}
+	return e
 }

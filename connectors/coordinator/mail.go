@@ -6,13 +6,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/mail"
+	netmail "net/mail"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/emersion/go-message"
 	_ "github.com/emersion/go-message/charset" // tells go-message how to decode charsets
+	mailmsg "github.com/emersion/go-message/mail"
 	"github.com/emersion/go-message/textproto"
 
 	"example.com/syncd/internal/ics"
@@ -38,6 +39,9 @@ var (
 	errNotMIME   = errors.New("it is not a mail")
 	errDamaged   = errors.New("its parts can't be told from one another")
 	errTNEF      = errors.New("its content is in winmail.dat, which is not read; turn that off where it comes from (Set-RemoteDomain -TNEFEnabled $false)")
+	errNoEffect  = errors.New("it changes nothing: only invites, updates, cancellations and answers do")
+	errNoUID     = errors.New("an event has no UID")
+	errManyUIDs  = fmt.Errorf("it has more than %d meetings; the others are left out", maxUIDs)
 	errEncrypted = errors.New("it is encrypted, or signed as a whole, and not read")
 )
 
@@ -55,6 +59,9 @@ const (
 // An invite is what of a mail matters here.
 type invite struct {
 	received  time.Time // by the topmost Received header, in UTC; zero if there is none
+	messageID string
+	from      string // the address in From, as it says; "" unless there is one From with one address
+	sender    string // that in Sender
 	calendars []*ics.Calendar
 }
 
@@ -68,7 +75,8 @@ func readInvite(raw []byte) (invite, error) {
 	var inv invite
 	header, err := w.message(raw, 0, 0)
 	if err == nil || w.found() {
-		inv.received = receivedAt(header)
+		inv.received, inv.messageID = receivedAt(header), header.Get("Message-Id")
+		inv.from, inv.sender = addressIn(header, "From"), addressIn(header, "Sender")
 	}
 	if err != nil && !w.found() && !errors.Is(err, errTooLarge) {
 		// What is not MIME may still hold a calendar.
@@ -92,11 +100,23 @@ func readInvite(raw []byte) (invite, error) {
 // receivedAt is the date of the topmost Received header: the last hop's clock (RFC 5321 section 4.4).
 func receivedAt(h message.Header) time.Time {
 	v := h.Get("Received")
-	t, err := mail.ParseDate(strings.TrimSpace(v[strings.LastIndexByte(v, ';')+1:]))
+	t, err := netmail.ParseDate(strings.TrimSpace(v[strings.LastIndexByte(v, ';')+1:]))
 	if err != nil {
 		return time.Time{}
 	}
 	return t.UTC()
+}
+
+// addressIn is the one address that the one header of this name has, in lower case.
+func addressIn(h message.Header, name string) string {
+	if len(h.Values(name)) != 1 {
+		return ""
+	}
+	all, err := (&mailmsg.Header{Header: h}).AddressList(name)
+	if err != nil || len(all) != 1 {
+		return ""
+	}
+	return strings.ToLower(all[0].Address)
 }
 
 // A part is a decoded part that may be a calendar.

@@ -150,10 +150,9 @@ func (v *view) isCancelled(o ics.Occurrence) bool {
 
 // A result is what a correspondence comes to.
 type result struct {
-	events []calendar.Event // the versions of its occurrences, in the order of their arrival
-	gone   []calendar.Ref   // occurrences that an earlier version had and the last one does not have
-	// problem says why the last version's times are not known, file is the mail that it is in.
-	problem, file string
+	events  []calendar.Event // the versions of its occurrences, in the order of their arrival
+	gone    []calendar.Ref   // occurrences that an earlier version had and the last one does not have
+	problem string           // why the last version's times are not known
 }
 
 // maxVersions bounds the work on one UID: of more changes than these, the first ones are taken as one.
@@ -162,7 +161,7 @@ const maxVersions = 100
 // unfold replays the correspondence: what each mail that changed something made of the occurrences in the
 // window. An occurrence that was in it is followed when it leaves.
 func (c *correspondence) unfold(w calendar.Window) result {
-	s := &series{uid: c.uid, parts: map[string]*slot{}}
+	s := &series{uid: c.uid, parts: map[string]*slot{}, described: map[*ics.Event]calendar.Event{}}
 	var r result
 	var order []calendar.Ref // as they came up
 	now := map[calendar.Ref]calendar.Event{}
@@ -172,13 +171,14 @@ func (c *correspondence) unfold(w calendar.Window) result {
 			continue
 		}
 		all, err := s.occurrences(w.Start, w.End)
-		r.problem, r.file = "", n.file
+		r.problem = ""
 		if err != nil {
 			r.problem = err.Error()
 		}
 		next := map[calendar.Ref]calendar.Event{}
 		for _, o := range all {
-			e := convert(c.uid, o)
+			e := convert(c.uid, o, s.described[o.Event])
+			e = s.answered(e, e.Updated)
 			if e.Start.IsZero() && r.problem == "" {
 				r.problem = o.Event.Problem
 			}
@@ -190,9 +190,11 @@ func (c *correspondence) unfold(w calendar.Window) result {
 				order = append(order, e.Ref)
 			}
 			e.Received = n.received
-			if was, known := now[e.Ref]; known && same(was, e) {
+			was, known := now[e.Ref]
+			if known && (same(was, e) || len(n.requests)+len(n.cancels) == 0) { // an answer is no material change
 				e.Received = was.Received
-			} else {
+			}
+			if !known || !same(was, e) {
 				r.events = append(r.events, e)
 			}
 			next[e.Ref] = e

@@ -37,6 +37,7 @@ func FuzzParse(f *testing.F) {
 			var s Series
 			for _, e := range c.Events {
 				sane(t, e)
+				sameTimes(t, c, e)
 				if e.RecurrenceID.IsZero() {
 					s.Master = e
 				} else {

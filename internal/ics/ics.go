@@ -59,6 +59,9 @@ func (c *Component) Text(name string) string {
 type Calendar struct {
 	Method string // in upper case: "REQUEST"; "" when it is not said
 	Events []*Event
+
+	zone  string       // X-WR-TIMEZONE
+	zones []*Component // of the whole object
 }
 
 // Parse reads all calendars in b. Text around them is skipped, and what is cut off is closed. The error
@@ -85,7 +88,7 @@ func Parse(b []byte) ([]*Calendar, error) {
 }
 
 func newCalendar(c *Component, z *resolver) *Calendar {
-	cal := &Calendar{Method: strings.ToUpper(strings.TrimSpace(c.Text("METHOD")))}
+	cal := &Calendar{Method: strings.ToUpper(strings.TrimSpace(c.Text("METHOD"))), zone: c.Text("X-WR-TIMEZONE"), zones: z.defined}
 	for e := range c.all("VEVENT") {
 		cal.Events = append(cal.Events, newEvent(e, z.in(c)))
 	}

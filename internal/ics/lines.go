@@ -3,6 +3,7 @@ package ics
 import (
 	"bytes"
 	"iter"
+	"slices"
 	"strings"
 	"unicode/utf16"
 	"unicode/utf8"
@@ -144,17 +145,20 @@ func isName(s string) bool {
 	return true
 }
 
+// times are the properties that may be in a zone.
+var times = []string{"DTSTART", "DTEND", "RECURRENCE-ID", "EXDATE", "RDATE", "DTSTAMP"}
+
 // valueColon is the colon in rest, what follows a property's name and semicolon, behind which the value
 // begins, or -1. It is the first one outside of quotes, but for parameters that should have been
 // quoted: of a time it is the last one when there is "://" before it, of a person the one before
 // "mailto:".
 func valueColon(name, rest string) int {
-	switch name {
-	case "DTSTART", "DTEND", "RECURRENCE-ID", "EXDATE", "RDATE", "DTSTAMP":
+	switch {
+	case slices.Contains(times, name):
 		if k := strings.LastIndexByte(rest, ':'); k >= 0 && strings.Contains(rest[:k], "://") {
 			return k
 		}
-	case "ATTENDEE", "ORGANIZER":
+	case name == "ATTENDEE" || name == "ORGANIZER":
 		quoted := false
 		for k := range len(rest) {
 			switch {

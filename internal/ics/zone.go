@@ -236,6 +236,7 @@ type resolver struct {
 	own      map[string]*Zone // by TZID, and by TZID in lower case
 	names    map[string]*Zone // what was found elsewhere; nil: nowhere
 	fallback string           // X-WR-TIMEZONE of the calendar
+	defined  []*Component     // the object's VTIMEZONEs
 }
 
 func newResolver(root *Component) *resolver {
@@ -245,6 +246,7 @@ func newResolver(root *Component) *resolver {
 		if id == "" {
 			continue
 		}
+		r.defined = append(r.defined, c)
 		z, alias := newZone(c), named(strings.TrimSpace(c.Text("X-LIC-LOCATION")))
 		if z == nil {
 			z = alias
@@ -283,7 +285,7 @@ func (z *Zone) call(aliases ...*Zone) {
 
 // in is r for the calendar c.
 func (r *resolver) in(c *Component) *resolver {
-	return &resolver{own: r.own, names: r.names, fallback: strings.TrimSpace(c.Text("X-WR-TIMEZONE"))}
+	return &resolver{own: r.own, names: r.names, defined: r.defined, fallback: strings.TrimSpace(c.Text("X-WR-TIMEZONE"))}
 }
 
 func zoneID(s string) string { return strings.Trim(s, "\" \t") }

@@ -33,6 +33,29 @@ type Decision struct {
 	Held      string
 }
 
+type Letter struct {
+	Source     string
+	ID         string
+	Seq        int64
+	ReceivedAt int64
+	Sender     string
+	State      string
+	Reason     string
+	Data       string
+}
+
+type LetterMeeting struct {
+	Source  string
+	Meeting string
+	Letter  string
+}
+
+type LetterOrigin struct {
+	Source string
+	Origin string
+	Letter string
+}
+
 type Outbox struct {
 	Seq         int64
 	Plan        int64

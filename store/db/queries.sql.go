@@ -247,6 +247,258 @@ func (q *Queries) DropSubscriptionsOver(ctx context.Context, at int64) error {
 	return err
 }
 
+const forgetLetterOrigins = `-- name: ForgetLetterOrigins :exec
+DELETE FROM letter_origins WHERE source = $1
+`
+
+func (q *Queries) ForgetLetterOrigins(ctx context.Context, source string) error {
+	_, err := q.db.ExecContext(ctx, forgetLetterOrigins, source)
+	return err
+}
+
+const letter = `-- name: Letter :one
+SELECT source, id, seq, received_at, sender, state, reason, data FROM letters WHERE source = $1 AND id = $2
+`
+
+type LetterParams struct {
+	Source string
+	ID     string
+}
+
+func (q *Queries) Letter(ctx context.Context, arg LetterParams) (Letter, error) {
+	row := q.db.QueryRowContext(ctx, letter, arg.Source, arg.ID)
+	var i Letter
+	err := row.Scan(
+		&i.Source,
+		&i.ID,
+		&i.Seq,
+		&i.ReceivedAt,
+		&i.Sender,
+		&i.State,
+		&i.Reason,
+		&i.Data,
+	)
+	return i, err
+}
+
+const letterMeetings = `-- name: LetterMeetings :many
+SELECT DISTINCT meeting FROM letter_meetings WHERE source = $1 AND meeting > $2 ORDER BY meeting LIMIT $3
+`
+
+type LetterMeetingsParams struct {
+	Source string
+	After  string
+	N      int32
+}
+
+func (q *Queries) LetterMeetings(ctx context.Context, arg LetterMeetingsParams) ([]string, error) {
+	rows, err := q.db.QueryContext(ctx, letterMeetings, arg.Source, arg.After, arg.N)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []string
+	for rows.Next() {
+		var meeting string
+		if err := rows.Scan(&meeting); err != nil {
+			return nil, err
+		}
+		items = append(items, meeting)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const letterOrigin = `-- name: LetterOrigin :one
+SELECT letter FROM letter_origins WHERE source = $1 AND origin = $2
+`
+
+type LetterOriginParams struct {
+	Source string
+	Origin string
+}
+
+func (q *Queries) LetterOrigin(ctx context.Context, arg LetterOriginParams) (string, error) {
+	row := q.db.QueryRowContext(ctx, letterOrigin, arg.Source, arg.Origin)
+	var letter string
+	err := row.Scan(&letter)
+	return letter, err
+}
+
+const lettersAbout = `-- name: LettersAbout :many
+SELECT letters.source, letters.id, letters.seq, letters.received_at, letters.sender, letters.state, letters.reason, letters.data FROM letter_meetings JOIN letters ON letters.source = letter_meetings.source AND letters.id = letter_meetings.letter
+WHERE letter_meetings.source = $1 AND letter_meetings.meeting = $2 AND letters.state IN ('accepted', 'released')
+ORDER BY letters.received_at, letters.seq
+`
+
+type LettersAboutParams struct {
+	Source  string
+	Meeting string
+}
+
+func (q *Queries) LettersAbout(ctx context.Context, arg LettersAboutParams) ([]Letter, error) {
+	rows, err := q.db.QueryContext(ctx, lettersAbout, arg.Source, arg.Meeting)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []Letter
+	for rows.Next() {
+		var i Letter
+		if err := rows.Scan(
+			&i.Source,
+			&i.ID,
+			&i.Seq,
+			&i.ReceivedAt,
+			&i.Sender,
+			&i.State,
+			&i.Reason,
+			&i.Data,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const lettersAfter = `-- name: LettersAfter :many
+SELECT source, id, seq, received_at, sender, state, reason, data FROM letters WHERE source = $1 AND seq > $2 ORDER BY seq LIMIT $3
+`
+
+type LettersAfterParams struct {
+	Source string
+	After  int64
+	N      int32
+}
+
+func (q *Queries) LettersAfter(ctx context.Context, arg LettersAfterParams) ([]Letter, error) {
+	rows, err := q.db.QueryContext(ctx, lettersAfter, arg.Source, arg.After, arg.N)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []Letter
+	for rows.Next() {
+		var i Letter
+		if err := rows.Scan(
+			&i.Source,
+			&i.ID,
+			&i.Seq,
+			&i.ReceivedAt,
+			&i.Sender,
+			&i.State,
+			&i.Reason,
+			&i.Data,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const lettersFrom = `-- name: LettersFrom :many
+SELECT source, id, seq, received_at, sender, state, reason, data FROM letters WHERE state = $1 AND id >= $2 AND id < $3 ORDER BY id LIMIT 2
+`
+
+type LettersFromParams struct {
+	State string
+	Least string
+	Above string
+}
+
+// Those of the state whose ids are from the first one up to, without, the second.
+func (q *Queries) LettersFrom(ctx context.Context, arg LettersFromParams) ([]Letter, error) {
+	rows, err := q.db.QueryContext(ctx, lettersFrom, arg.State, arg.Least, arg.Above)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []Letter
+	for rows.Next() {
+		var i Letter
+		if err := rows.Scan(
+			&i.Source,
+			&i.ID,
+			&i.Seq,
+			&i.ReceivedAt,
+			&i.Sender,
+			&i.State,
+			&i.Reason,
+			&i.Data,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const lettersOfState = `-- name: LettersOfState :many
+SELECT source, id, seq, received_at, sender, state, reason, data FROM letters WHERE state = $1 ORDER BY received_at DESC, source, id LIMIT $2
+`
+
+type LettersOfStateParams struct {
+	State string
+	N     int32
+}
+
+func (q *Queries) LettersOfState(ctx context.Context, arg LettersOfStateParams) ([]Letter, error) {
+	rows, err := q.db.QueryContext(ctx, lettersOfState, arg.State, arg.N)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []Letter
+	for rows.Next() {
+		var i Letter
+		if err := rows.Scan(
+			&i.Source,
+			&i.ID,
+			&i.Seq,
+			&i.ReceivedAt,
+			&i.Sender,
+			&i.State,
+			&i.Reason,
+			&i.Data,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const makeDue = `-- name: MakeDue :exec
 UPDATE sources
 SET pushes = pushes + 1,
@@ -441,6 +693,17 @@ func (q *Queries) MoveCursor(ctx context.Context, arg MoveCursorParams) (int64, 
 	return result.RowsAffected()
 }
 
+const newestLetter = `-- name: NewestLetter :one
+SELECT CAST(COALESCE(MAX(seq), 0) AS bigint) FROM letters WHERE source = $1
+`
+
+func (q *Queries) NewestLetter(ctx context.Context, source string) (int64, error) {
+	row := q.db.QueryRowContext(ctx, newestLetter, source)
+	var column_1 int64
+	err := row.Scan(&column_1)
+	return column_1, err
+}
+
 const next = `-- name: Next :one
 
 UPDATE sequences SET value = value + 1 WHERE name = $1 RETURNING value
@@ -575,6 +838,72 @@ func (q *Queries) PutDecision(ctx context.Context, arg PutDecisionParams) error 
 		arg.Data,
 		arg.Held,
 	)
+	return err
+}
+
+const putLetter = `-- name: PutLetter :exec
+INSERT INTO letters (source, id, seq, received_at, sender, state, reason, data)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+ON CONFLICT (source, id) DO UPDATE SET seq = excluded.seq, received_at = excluded.received_at, sender = excluded.sender, state = excluded.state,
+    reason = excluded.reason, data = excluded.data
+`
+
+type PutLetterParams struct {
+	Source     string
+	ID         string
+	Seq        int64
+	ReceivedAt int64
+	Sender     string
+	State      string
+	Reason     string
+	Data       string
+}
+
+func (q *Queries) PutLetter(ctx context.Context, arg PutLetterParams) error {
+	_, err := q.db.ExecContext(ctx, putLetter,
+		arg.Source,
+		arg.ID,
+		arg.Seq,
+		arg.ReceivedAt,
+		arg.Sender,
+		arg.State,
+		arg.Reason,
+		arg.Data,
+	)
+	return err
+}
+
+const putLetterMeeting = `-- name: PutLetterMeeting :exec
+INSERT INTO letter_meetings (source, meeting, letter)
+VALUES ($1, $2, $3)
+ON CONFLICT (source, meeting, letter) DO NOTHING
+`
+
+type PutLetterMeetingParams struct {
+	Source  string
+	Meeting string
+	Letter  string
+}
+
+func (q *Queries) PutLetterMeeting(ctx context.Context, arg PutLetterMeetingParams) error {
+	_, err := q.db.ExecContext(ctx, putLetterMeeting, arg.Source, arg.Meeting, arg.Letter)
+	return err
+}
+
+const putLetterOrigin = `-- name: PutLetterOrigin :exec
+INSERT INTO letter_origins (source, origin, letter)
+VALUES ($1, $2, $3)
+ON CONFLICT (source, origin) DO UPDATE SET letter = excluded.letter
+`
+
+type PutLetterOriginParams struct {
+	Source string
+	Origin string
+	Letter string
+}
+
+func (q *Queries) PutLetterOrigin(ctx context.Context, arg PutLetterOriginParams) error {
+	_, err := q.db.ExecContext(ctx, putLetterOrigin, arg.Source, arg.Origin, arg.Letter)
 	return err
 }
 
@@ -732,6 +1061,21 @@ func (q *Queries) PutSubscription(ctx context.Context, arg PutSubscriptionParams
 		arg.UntilAt,
 		arg.MadeAt,
 	)
+	return err
+}
+
+const releaseLetter = `-- name: ReleaseLetter :exec
+UPDATE letters SET state = 'released', seq = $1 WHERE source = $2 AND id = $3
+`
+
+type ReleaseLetterParams struct {
+	Seq    int64
+	Source string
+	ID     string
+}
+
+func (q *Queries) ReleaseLetter(ctx context.Context, arg ReleaseLetterParams) error {
+	_, err := q.db.ExecContext(ctx, releaseLetter, arg.Seq, arg.Source, arg.ID)
 	return err
 }
 

@@ -1,0 +1,90 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"example.com/syncd/calendar"
+	"example.com/syncd/connectors"
+)
+
+// A desk keeps what comes to connectors unasked.
+type desk struct{ e *Engine }
+
+var _ connectors.Desk = desk{}
+
+// Desk is where connectors give what comes to them unasked.
+func (e *Engine) Desk() connectors.Desk { return desk{e} }
+
+// Deliver keeps the letter, and has its source pulled.
+func (d desk) Deliver(ctx context.Context, src calendar.Source, l connectors.Letter) error {
+	e := d.e
+	e.mu.Lock()
+	reading := e.reading
+	e.mu.Unlock()
+	letters := []connectors.Letter{l}
+	e.readLetters(ctx, reading, src.ID, letters)
+	if err := e.Store.PutLetters(ctx, src.ID, letters); err != nil {
+		return fmt.Errorf("keep a letter to %s: %w", src.ID, err)
+	}
+	e.Wake()
+	return nil
+}
+
+// Changed has the source pulled. If that can't be noted, it is polled.
+func (d desk) Changed(src calendar.Source) {
+	e := d.e
+	if err := e.Store.MakeDue(context.Background(), src.ID, e.Now()); err != nil {
+		e.Log.Warn("a source could not be made due; it is polled", "source", src.ID, "error", err)
+		return
+	}
+	e.Wake()
+}
+
+// readLetters distils what letters say. Of one that tells of a private event alone, nobody is to know who sent it.
+func (e *Engine) readLetters(ctx context.Context, reading calendar.Reading, source calendar.SourceID, letters []connectors.Letter) {
+	for i := range letters {
+		l := &letters[i]
+		private := len(l.News) > 0
+		for k := range l.News {
+			private = private && l.News[k].Event.Private()
+			one := []calendar.Event{l.News[k].Event}
+			e.read(ctx, reading, source, one)
+			l.News[k].Event = one[0]
+		}
+		if private && reading.DropPrivate {
+			l.Sender = ""
+		}
+	}
+}
+
+// How long a connection that can't listen rests before it is tried again.
+const (
+	listenRests    = time.Second
+	listenRestsMax = time.Minute
+)
+
+// hear has a connection listen for as long as ctx lasts.
+func (e *Engine) hear(ctx context.Context, c Connection, l connectors.Listener) error {
+	rest := listenRests
+	for ctx.Err() == nil {
+		began := e.Now()
+		err := l.Listen(ctx, desk{e})
+		if ctx.Err() != nil {
+			return nil
+		}
+		if e.Now().Sub(began) > listenRestsMax {
+			rest = listenRests
+		}
+		e.Log.Warn("a connection does not listen; it is polled, and tried again", "connection", c.String(), "in", rest, "error", err)
+		timer := time.NewTimer(jitter(rest))
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+		case <-timer.C:
+		}
+		rest = min(2*rest, listenRestsMax)
+	}
+	return nil
+}
