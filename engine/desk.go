@@ -17,6 +17,12 @@ var _ connectors.Desk = desk{}
 // Desk is where connectors give what comes to them unasked.
 func (e *Engine) Desk() connectors.Desk { return desk{e} }
 
+// MailReceiver is the connection's connector, if it takes mail.
+func (e *Engine) MailReceiver(driver, account string) (connectors.MailReceiver, bool) {
+	r, ok := e.connections[driver+":"+account].Connector.(connectors.MailReceiver)
+	return r, ok
+}
+
 // Deliver keeps the letter, and has its source pulled.
 func (d desk) Deliver(ctx context.Context, src calendar.Source, l connectors.Letter) error {
 	e := d.e

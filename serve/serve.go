@@ -27,6 +27,9 @@ type Config struct {
 	// Push answers a push that came for a connection, whoever sent it, without waiting for anything. It answers
 	// nothing, and reports false, where no such connection takes pushes. Nil: pushes are not configured.
 	Push func(w http.ResponseWriter, r *http.Request, driver, connection string) bool
+	// Mail takes a mail that was posted for a connection, once it has shown its credential. It answers nothing, and
+	// reports false, where no such connection takes mail.
+	Mail func(w http.ResponseWriter, r *http.Request, driver, connection string) bool
 	// Late is how old the last pass may be before the daemon is not ready.
 	Late time.Duration
 	Now  func() time.Time
@@ -41,6 +44,7 @@ type Config struct {
 //	GET /api/v1/meetings     decisions with their traces, by start
 //	GET /api/v1/sources      calendars: when each was read last, and what is wrong
 //	POST /push/{driver}/{connection}   a provider tells of changes; only if Push is set
+//	POST /mail/{driver}/{connection}   a service hands over a mail; only if Mail is set
 //
 // Pushes come without a token, of at most 1 MiB: each is believed by the secret in it, and only that a
 // calendar is worth a look. The API wants "Authorization: Bearer TOKEN". Errors are problem+json (RFC 9457).
@@ -56,10 +60,30 @@ func Handler(c Config) http.Handler {
 	if c.Push != nil {
 		mux.HandleFunc("/push/{driver}/{connection}", c.pushed)
 	}
+	if c.Mail != nil {
+		mux.HandleFunc("POST /mail/{driver}/{connection}", c.mailed)
+	}
 	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
 		problem(w, http.StatusNotFound, "there is nothing here; see /api/v1/schedules, /api/v1/meetings, /api/v1/sources, /livez and /readyz")
 	})
-	return http.MaxBytesHandler(secure(mux), 1<<20)
+	return bounded(secure(mux))
+}
+
+// The largest bodies that are read. What takes mail has bounds of its own.
+const (
+	maxBody = 1 << 20
+	maxMail = 64 << 20
+)
+
+func bounded(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		limit := int64(maxBody)
+		if strings.HasPrefix(r.URL.Path, "/mail/") {
+			limit = maxMail
+		}
+		r.Body = http.MaxBytesReader(w, r.Body, limit)
+		next.ServeHTTP(w, r)
+	})
 }
 
 // secure sets what keeps a browser from doing harm with the answers.
@@ -101,6 +125,13 @@ func (c Config) pushed(w http.ResponseWriter, r *http.Request) {
 	}
 	if !c.Push(w, r, r.PathValue("driver"), r.PathValue("connection")) {
 		problem(w, http.StatusNotFound, "no connection of this name takes pushes")
+	}
+}
+
+// mailed hands a mail on.
+func (c Config) mailed(w http.ResponseWriter, r *http.Request) {
+	if !c.Mail(w, r, r.PathValue("driver"), r.PathValue("connection")) {
+		problem(w, http.StatusNotFound, "no connection of this name takes mail")
 	}
 }
 

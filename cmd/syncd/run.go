@@ -137,6 +137,13 @@ func (c *runCommand) work(ctx context.Context, s streams, cfg *config.Config, e 
 			return fmt.Errorf("serve.listen %s: %w; choose another address, or \"off\"", cfg.Serve.Listen, err)
 		}
 		sc := serve.Config{Reader: st, Health: e.Health, Token: token, Late: late(e.Poll), Now: e.Now, Log: log}
+		sc.Mail = func(w http.ResponseWriter, r *http.Request, driver, connection string) bool {
+			m, ok := e.MailReceiver(driver, connection)
+			if ok {
+				m.ServeMail(w, r, e.Desk())
+			}
+			return ok
+		}
 		if cfg.Push.URL != "" {
 			sc.Push = receive(e)
 			log.Info("providers are asked to push", "to", cfg.Push.URL+"/push/")

@@ -172,7 +172,7 @@ func instance(n *yaml.Node) any {
 func valid(t *testing.T) map[string][][]byte {
 	t.Helper()
 	checkers := newCheckers(t)
-	all := map[string][][]byte{"syncd": {[]byte(everything), []byte(byGroup), []byte(byUser)}, "policy": {[]byte(eachProvider)}}
+	all := map[string][][]byte{"syncd": {[]byte(everything), []byte(byGroup), []byte(byUser), []byte(byMail)}, "policy": {[]byte(eachProvider)}}
 	add := func(text []byte) {
 		kind := "policy"
 		if bytes.Contains(text, []byte("\nconnections:")) {
@@ -230,7 +230,7 @@ connections:
   - name: a
     outlook: {tenant: acme.com, client_id: id, client_secret_file: secret, cloud: dod, users: [eve@acme.com], calendars: all}
   - name: a
-    coordinator: {address: notes@acme.com, folder: mail}
+    coordinator: {address: notes@acme.com, folder: mail, domains: [acme.com]}
   - name: a
     demo: {file: events.jsonl}
 `
@@ -244,6 +244,11 @@ const byGroup = "connections:\n  - name: a\n    google: {domain: acme.com, servi
 // byUser is a connection whose users consent one by one.
 const byUser = "connections:\n  - name: a\n    google: {oauth_client_file: client.json}\n" +
 	"  - name: b\n    outlook: {tenant: organizations, client_id: id, permissions: delegated, federated_token_file: /var/run/token, endpoint: \"http://127.0.0.1:4015\"}\n"
+
+// byMail are mailboxes to which mail is handed over.
+const byMail = "connections:\n  - name: a\n    coordinator: {address: notes@acme.com, domains: [acme.com], senders: [partner.example], results_of: [mx.acme.com], exchange: true, sealers: [lists.acme.com],\n" +
+	"      authenticate: true, lmtp: {listen: \"0.0.0.0:24\", protocol: smtp, allow: [10.0.0.0/8], cert_file: mx.pem, key_file: mx-key.pem}, http: {token_file: token}}\n" +
+	"  - name: b\n    coordinator: {address: notes@acme.com, authenticate: false, folder: mail}\n"
 
 // eachProvider has a choice of its own for each conference provider.
 const eachProvider = "providers: {zoom: {capture: [bot]}, teams: {capture: [bot]}, webex: {capture: [bot]}, meet: {capture: [bot]}}\n"

@@ -2,9 +2,8 @@
 // meetings is what invites, updates and cancellations say (iTIP, RFC 5546), in the order in which they
 // arrived.
 //
-// The mails of the folder are trusted as delivered: that a mail is from whom it says, and may change the
-// meeting it is about, is for the operator's own mail system to see to before it delivers. Nothing here
-// checks a sender, fetches a URL, or answers.
+// Anybody can mail an address. A mail counts if it is proven from whom it is, and if they may say what it says; what can't
+// be told is held until a person releases it. Nothing here fetches a URL, or answers.
 //
 // What mails say is kept, as letters without what people wrote, and folded anew for each meeting that a new one is
 // about. The page replays what letters made of the meeting, so that whoever applies it sees each
@@ -16,37 +15,76 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	netmail "net/mail"
+	"strings"
 	"time"
 
 	"example.com/syncd/calendar"
 	"example.com/syncd/connectors"
+	"example.com/syncd/internal/mailauth"
 )
 
 // Driver is the connector's entry in the list of drivers.
 var Driver = connectors.Driver{
 	Name:   "coordinator",
-	Doc:    "invites mailed to a coordinator's address, in a folder of mail files or a Maildir",
-	Config: func() connectors.Config { return &Config{} },
+	Doc:    "invites mailed to a coordinator's address: from an IMAP mailbox or a folder, or handed over by LMTP or HTTP",
+	Config: func() connectors.Config { return &Config{Authenticate: true} },
 }
 
 // Config is a connection's part of the configuration.
 type Config struct {
-	Address string `yaml:"address" jsonschema:"required,pattern=@"`  // the coordinator's: the one that people add to invites
-	Folder  string `yaml:"folder" jsonschema:"required,minLength=1"` // of .eml files, or a Maildir; each mail is a file
+	Address string `yaml:"address" jsonschema:"required,pattern=@"` // the coordinator's: the one that people add to invites
+	// Domains are the company's: who is there may schedule, and their meetings are believed whoever of them mails.
+	Domains []string `yaml:"domains"`
+	// Senders are further domains, whose people may mail invites to meetings of their own.
+	Senders []string `yaml:"senders"`
+	// Authenticate has each mail prove from whom it is: by an aligned DKIM signature, or as the three below say. Without
+	// it, mail is believed as it comes, and whatever delivers it must have checked that.
+	Authenticate bool `yaml:"authenticate"`
+	// ResultsOf are mail hosts whose Authentication-Results are believed, by the name that they write into them.
+	ResultsOf []string `yaml:"results_of"`
+	// Exchange says that the mailbox is in Exchange Online, whose own marks are believed.
+	Exchange bool `yaml:"exchange"`
+	// Sealers are forwarders whose ARC seals are believed, by the domain that seals.
+	Sealers []string `yaml:"sealers"`
+
+	// Where mails come from, one or more of these.
+	Folder string `yaml:"folder"` // of .eml files, or a Maildir; each mail is a file
+	LMTP   LMTP   `yaml:"lmtp"`
+	HTTP   HTTP   `yaml:"http"`
 }
 
 // Validate names every setting that is missing or wrong.
 func (c *Config) Validate() error {
 	var errs []error
+	wrong := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
 	if c.Address == "" {
-		errs = append(errs, errors.New("address is missing: the mail address that people add to their invites"))
+		wrong("address is missing: the mail address that people add to their invites")
 	} else if a, err := netmail.ParseAddress(c.Address); err != nil || a.Address != c.Address {
-		errs = append(errs, fmt.Errorf("address %q is not a mail address alone, such as notes@acme.com", c.Address))
+		wrong("address %q is not a mail address alone, such as notes@acme.com", c.Address)
 	}
-	if c.Folder == "" {
-		errs = append(errs, errors.New("folder is missing: the folder that mails to the address are delivered to"))
+	for _, domains := range []struct {
+		key  string
+		list []string
+	}{{"domains", c.Domains}, {"senders", c.Senders}, {"results_of", c.ResultsOf}, {"sealers", c.Sealers}} {
+		for i, d := range domains.list {
+			domains.list[i] = strings.ToLower(d)
+			if d == "" || strings.ContainsAny(d, "@ /") {
+				wrong("%s: %q is no domain, such as acme.com", domains.key, d)
+			}
+		}
 	}
+	if c.Authenticate && len(c.Domains) == 0 {
+		wrong("domains is missing: the company's mail domains, whose people may schedule (or authenticate: false, where whatever delivers the mail has checked who sent it)")
+	}
+	if !c.Authenticate && (c.Exchange || len(c.ResultsOf)+len(c.Sealers) > 0) {
+		wrong("authenticate: false leaves results_of, exchange and sealers without effect: leave them out")
+	}
+	if c.Folder == "" && c.LMTP.Listen == "" && c.HTTP.TokenFile == "" {
+		wrong("folder, lmtp and http are missing: say by which of them mails to the address come here")
+	}
+	c.LMTP.validate(wrong)
 	return errors.Join(errs...)
 }
 
@@ -55,6 +93,7 @@ func (c *Config) Open(env connectors.Env) (connectors.Connector, error) {
 	mailbox := calendar.NewSource(Driver.Name, env.Account, c.Address)
 	mailbox.Primary = true
 	conn := &connector{cfg: *c, env: env, source: mailbox, letters: env.Letters}
+	conn.auth = mailauth.Checker{Results: c.ResultsOf, Exchange: c.Exchange, DKIM: true, Sealers: c.Sealers, LookupTXT: env.LookupTXT, Now: env.Now}
 	if conn.letters == nil {
 		conn.letters = nothingKept{}
 	}
@@ -69,6 +108,7 @@ type connector struct {
 	env     connectors.Env
 	source  calendar.Source
 	letters connectors.Letters
+	auth    mailauth.Checker
 	box     box // nil: mails come unasked
 }
 
@@ -148,24 +188,63 @@ func (c *connector) fetch(ctx context.Context, at cursor) (p connectors.Page, fe
 	if c.box == nil {
 		return p, false, nil
 	}
+	waiting := map[string]bool{}
 	known := func(ctx context.Context, origins []string) (map[string]bool, error) {
-		return c.letters.Known(ctx, c.source.ID, origins)
-	}
-	mails, next, err := c.box.fetch(ctx, at.Box, known)
-	if err != nil || len(mails) == 0 && next == at.Box {
-		return p, false, err
-	}
-	for _, m := range mails {
-		l, err := c.letter(ctx, m)
-		if err != nil {
-			return connectors.Page{}, false, fmt.Errorf("coordinator: the mail %s: %w", m.name, err)
+		kept, err := c.letters.Known(ctx, c.source.ID, origins)
+		all := maps.Clone(waiting)
+		for o, is := range kept {
+			all[o] = all[o] || is
 		}
-		c.tell(m.name, l)
-		p.Letters = append(p.Letters, l)
+		return all, err
 	}
-	at.Box, p.More = next, true
+	for len(p.Letters) == 0 {
+		mails, next, err := c.box.fetch(ctx, at.Box, known)
+		if err != nil || len(mails) == 0 && (len(waiting) > 0 || next == at.Box) {
+			return p, false, err
+		}
+		if p.Letters, err = c.read(ctx, mails, waiting); err != nil {
+			return p, false, err
+		}
+		if len(waiting) == 0 {
+			at.Box = next // else those that wait are asked for again
+		}
+		if len(mails) == 0 {
+			break
+		}
+	}
+	p.More = true
 	p.Next, err = at.encode()
 	return p, true, err
+}
+
+// A mail waits for the DNS for at most so long, and at most so many do: whoever wants to hold up others' mail could have a
+// domain that never answers.
+const (
+	waits      = 24 * time.Hour
+	maxWaiting = 5
+)
+
+// read makes letters of mails. Of those that can't be judged now, some are added to those that wait.
+func (c *connector) read(ctx context.Context, mails []mail, waiting map[string]bool) ([]connectors.Letter, error) {
+	var letters []connectors.Letter
+	for _, m := range mails {
+		l, err := c.letter(ctx, m)
+		switch {
+		case err == nil:
+		case !errors.Is(err, mailauth.ErrTemporary):
+			return nil, fmt.Errorf("coordinator: the mail %s: %w", m.name, err)
+		case len(waiting) < maxWaiting && c.env.Now().Sub(m.at) < waits:
+			waiting[m.origin] = true
+			c.env.Log.Warn("a mail waits for the DNS to say who sent it", "mail", m.name, "error", err)
+			continue
+		default:
+			hold(&l, err)
+			l.ID = identify(m, invite{}, l)
+		}
+		c.tell(m.name, l)
+		letters = append(letters, l)
+	}
+	return letters, nil
 }
 
 // tell logs what is wrong with a mail, if anything is. That it says nothing of meetings is nothing wrong with it.

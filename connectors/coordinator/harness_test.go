@@ -24,16 +24,24 @@ const notes = "notes@acme.com"
 func open(t testing.TB, files fs.FS, log *slog.Logger) connectors.Connector {
 	t.Helper()
 	post := conntest.NewPost()
-	return keeping{bare(t, Config{Address: notes, Folder: "mail"}, files, log, post), post}
+	return keeping{bare(t, Config{Address: notes, Folder: "mail"}, files, log.Handler(), post), post}
 }
 
 // bare is a connector as the engine sees it.
-func bare(t testing.TB, c Config, files fs.FS, log *slog.Logger, post *conntest.Post) connectors.Connector {
+func bare(t testing.TB, c Config, files fs.FS, log slog.Handler, post *conntest.Post) connectors.Connector {
+	t.Helper()
+	return openWith(t, &c, connectors.Env{OpenDir: dir(files), Letters: post, Now: func() time.Time { return conntest.Now }}, log)
+}
+
+func dir(files fs.FS) func(string) fs.FS { return func(string) fs.FS { return files } }
+
+func openWith(t testing.TB, c *Config, env connectors.Env, log slog.Handler) connectors.Connector {
 	t.Helper()
 	if err := c.Validate(); err != nil {
 		t.Fatal(err)
 	}
-	conn, err := c.Open(connectors.Env{Account: "notes", Log: log, OpenDir: func(string) fs.FS { return files }, Letters: post})
+	env.Account, env.Log = "notes", slog.New(log)
+	conn, err := c.Open(env)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -74,7 +82,7 @@ func newHarness(*testing.T) conntest.Harness {
 }
 
 func (h *harness) Connector(t *testing.T) connectors.Connector {
-	return bare(t, Config{Address: notes, Folder: "mail"}, h.files, discard, h.post)
+	return bare(t, Config{Address: notes, Folder: "mail"}, h.files, discard.Handler(), h.post)
 }
 func (h *harness) Post() *conntest.Post    { return h.post }
 func (h *harness) Source() calendar.Source { return mailbox }
@@ -199,5 +207,5 @@ func (h *maildir) Connector(t *testing.T) connectors.Connector {
 			files["cur/"+base+".host:2,S"] = h.files[name]
 		}
 	}
-	return bare(t, Config{Address: notes, Folder: "mail"}, files, discard, h.post)
+	return bare(t, Config{Address: notes, Folder: "mail"}, files, discard.Handler(), h.post)
 }

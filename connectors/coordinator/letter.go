@@ -35,15 +35,16 @@ func (c *connector) letter(ctx context.Context, m mail) (connectors.Letter, erro
 	if m.stamped && !inv.received.IsZero() {
 		l.Received = inv.received
 	}
+	var claims []claim
 	if err == nil {
-		l.News, err = c.news(inv)
+		l.News, claims, err = c.news(inv)
 	}
 	if err != nil {
 		l.Reason = err.Error()
 	}
 	if len(l.News) == 0 {
 		l.State = connectors.LetterUnused
-	} else if err := c.judge(ctx, inv, &l); err != nil {
+	} else if err := c.judge(ctx, m, inv, claims, &l); err != nil {
 		return l, err
 	}
 	l.ID = identify(m, inv, l)
@@ -66,9 +67,10 @@ func identify(m mail, inv invite, l connectors.Letter) string {
 	return hex.EncodeToString(h.Sum(nil)[:16])
 }
 
-// news is what an invite says of events. An error says why it, or a part of it, is of no use.
-func (c *connector) news(inv invite) ([]connectors.News, error) {
+// news is what an invite says of events, and on whose authority. An error says why it, or a part of it, is of no use.
+func (c *connector) news(inv invite) ([]connectors.News, []claim, error) {
 	var all []connectors.News
+	var claims []claim
 	var odd error
 	uids := map[string]bool{}
 	for _, cal := range inv.calendars {
@@ -83,13 +85,14 @@ func (c *connector) news(inv invite) ([]connectors.News, error) {
 			default:
 				uids[uid] = true
 				all = append(all, newsOf(uid, effect, cal, e))
+				claims = append(claims, claimOf(uid, effect, e))
 			}
 		}
 	}
 	if len(all) == 0 && odd == nil {
 		odd = errNoEffect
 	}
-	return all, odd
+	return all, claims, odd
 }
 
 func newsOf(uid, effect string, cal *ics.Calendar, e *ics.Event) connectors.News {
