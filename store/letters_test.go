@@ -190,7 +190,7 @@ func TestQuarantine(t *testing.T) {
 	if diff := cmp.Diff([]string{"bb11", "aa22", "aa11"}, held()); diff != "" {
 		t.Error(diff)
 	}
-	for id, want := range map[string]string{"aa": "more than one", "cc": "no letter cc is held", "aa11": "", "b": ""} {
+	for id, want := range map[string]string{"aa": "more than one", "cc": "no letter \"cc\" is held", "": "no letter", "aa11": "", "b": ""} {
 		if _, err := q.Release(t.Context(), id); want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
 			t.Errorf("release %s: error %v, want %q", id, err, want)
 		}

@@ -73,8 +73,8 @@ func release(ctx context.Context, q *db.Queries, id string) (KeptLetter, error) 
 	switch {
 	case err != nil:
 		return KeptLetter{}, err
-	case len(held) == 0:
-		return KeptLetter{}, fmt.Errorf("no letter %s is held", id)
+	case len(held) == 0 || id == "":
+		return KeptLetter{}, fmt.Errorf("no letter %q is held", id)
 	case len(held) > 1:
 		return KeptLetter{}, fmt.Errorf("more than one letter that is held begins with %s: give more of its id", id)
 	}

@@ -30,9 +30,10 @@ type cli struct {
 	Policy  policyCommand  `cmd:"" help:"Try a policy before it is in force."`
 	Check   checkCommand   `cmd:"" help:"Try the configuration: read the policy, ask each connection for its calendars and pull one. Stores nothing but tokens that a provider replaces meanwhile."`
 
-	Connect    connectCommand    `cmd:"" help:"Have a user let a connection read their calendars, in the browser."`
-	Disconnect disconnectCommand `cmd:"" help:"End what a user has granted to a connection, at the provider and here."`
-	Keys       keysCommand       `cmd:"" help:"Make and renew the keys that seal what users grant."`
+	Connect     connectCommand     `cmd:"" help:"Have a user let a connection read their calendars, in the browser."`
+	Disconnect  disconnectCommand  `cmd:"" help:"End what a user has granted to a connection, at the provider and here."`
+	Coordinator coordinatorCommand `cmd:"" help:"Mail to a coordinator: what is held, and how invites get there."`
+	Keys        keysCommand        `cmd:"" help:"Make and renew the keys that seal what users grant."`
 
 	Decide  decideCommand  `cmd:"" help:"Decide events given as JSON Lines. Needs no network and no store."`
 	Links   linksCommand   `cmd:"" help:"Find the conference links in texts given as JSON Lines. Needs no network."`

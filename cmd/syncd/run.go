@@ -216,8 +216,8 @@ func openConnection(cfg *config.Config, c config.Connection, secrets connectors.
 		Account: c.Name, Now: now, HTTP: network(), Log: log.With("connection", c.Driver.Name+":"+c.Name), Secrets: secrets, Letters: letters,
 		Dial: (&net.Dialer{Timeout: 30 * time.Second, KeepAlive: 30 * time.Second}).DialContext, Listen: (&net.ListenConfig{}).Listen,
 		LookupTXT: net.DefaultResolver.LookupTXT,
-		ReadFile: func(name string) ([]byte, error) { return os.ReadFile(cfg.Resolve(name)) },
-		OpenDir:  func(name string) fs.FS { return os.DirFS(cfg.Resolve(name)) },
+		ReadFile:  func(name string) ([]byte, error) { return os.ReadFile(cfg.Resolve(name)) },
+		OpenDir:   func(name string) fs.FS { return os.DirFS(cfg.Resolve(name)) },
 	}
 	if c.Tape != "" {
 		tape, err := replay.Open(c.Tape)
