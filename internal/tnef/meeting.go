@@ -83,7 +83,7 @@ func (m *message) calendar() ([]byte, error) {
 			return b, nil
 		}
 	}
-	return nil, fmt.Errorf("a calendar of over %d bytes: %w", maxOutput, ErrLimit)
+	return nil, fmt.Errorf("%w: a calendar of over %d bytes", ErrLimit, maxOutput)
 }
 
 // A global object id ([MS-OXOCAL] section 2.2.1.27): a class (16 bytes), the day of an occurrence (4), a
@@ -100,7 +100,7 @@ func (m *message) uid() (string, error) {
 		id = m.props.bytes(globalID)
 	}
 	if len(id) > maxUID {
-		return "", fmt.Errorf("a global object id of %d bytes: %w", len(id), ErrLimit)
+		return "", fmt.Errorf("%w: a global object id of %d bytes, over %d", ErrLimit, len(id), maxUID)
 	}
 	id = bytes.Clone(id)
 	if len(id) >= 40 && bytes.HasPrefix(id, idClass) {

@@ -137,9 +137,12 @@ func readSeries(b []byte, codepage uint32) (*series, error) {
 		own[i] = r.u32()
 	}
 	end, count, firstDay := r.u32(), r.u32(), r.u32()
-	deleted, err1 := r.minutes(r.u32(), maxDeleted)
-	moved, err2 := r.minutes(r.u32(), maxExceptions)
-	if err := errors.Join(err1, err2); err != nil {
+	deleted, err := r.minutes(r.u32(), maxDeleted+maxExceptions) // with the changed ones' days
+	if err != nil {
+		return nil, err
+	}
+	moved, err := r.minutes(r.u32(), maxExceptions)
+	if err != nil {
 		return nil, err
 	}
 	startDate, endDate := r.u32(), r.u32()
@@ -154,7 +157,10 @@ func readSeries(b []byte, codepage uint32) (*series, error) {
 	}
 	s := &series{start: fromMinutes(startDate).Add(time.Duration(startTime) * time.Minute)}
 	s.end = s.start.Add(time.Duration(max(startTime, endTime)-startTime) * time.Minute)
-	s.rule = calendarOf(kind, scale) + o.frequency(frequency, kind, period, s.start) + part
+	s.rule = o.frequency(frequency, kind, period, s.start) + part
+	if name := calendarOf(kind, scale); name != "" {
+		s.rule = "RSCALE=" + name + ";" + o.frequency(frequency, kind, period, time.Time{}) + part
+	}
 	if firstDay < 7 {
 		s.rule += ";WKST=" + weekdays[firstDay]
 	}
@@ -170,7 +176,9 @@ func readSeries(b []byte, codepage uint32) (*series, error) {
 	if !r.ok() {
 		return nil, errRecurrence // without what has changed, what is deleted is not known either
 	}
-	s.delete(deleted, time.Duration(startTime)*time.Minute)
+	if s.delete(deleted, time.Duration(startTime)*time.Minute); len(s.deleted) > maxDeleted {
+		return nil, fmt.Errorf("%w: %d deleted occurrences, over %d", ErrLimit, len(s.deleted), maxDeleted)
+	}
 	s.widen(r, version)
 	return s, nil
 }
@@ -178,13 +186,15 @@ func readSeries(b []byte, codepage uint32) (*series, error) {
 const longest = 400 * 24 * 60 // minutes from the start of an occurrence's day to its end
 
 // frequency is the first part of an RRULE. Period counts minutes of what is daily, and months of what is
-// yearly.
+// yearly; the month is the start's, and left to it where start is zero.
 func (o order) frequency(frequency, kind uint16, period uint32, start time.Time) string {
 	switch {
 	case kind == 0:
 		return fmt.Sprintf("FREQ=DAILY;INTERVAL=%d", max(1, period/(24*60)))
 	case !o.monthly:
 		return fmt.Sprintf("FREQ=WEEKLY;INTERVAL=%d", max(1, period))
+	case frequency == yearlyFrequency && period%12 == 0 && start.IsZero():
+		return fmt.Sprintf("FREQ=YEARLY;INTERVAL=%d", max(1, period/12))
 	case frequency == yearlyFrequency && period%12 == 0:
 		return fmt.Sprintf("FREQ=YEARLY;INTERVAL=%d;BYMONTH=%d", max(1, period/12), start.Month())
 	}
@@ -195,10 +205,7 @@ func calendarOf(kind, calendar uint16) string {
 	if kind >= 0x000a && calendar == 0 {
 		calendar = 0x0006
 	}
-	if name := calendars[calendar]; name != "" {
-		return "RSCALE=" + name + ";"
-	}
-	return ""
+	return calendars[calendar]
 }
 
 // minutes reads n times.
@@ -208,7 +215,7 @@ func (r *reader) minutes(n uint32, most int) ([]time.Time, error) {
 		return nil, errRecurrence
 	}
 	if n > uint32(most) {
-		return nil, fmt.Errorf("%d changed or deleted occurrences, over %d: %w", n, most, ErrLimit)
+		return nil, fmt.Errorf("%w: %d changed or deleted occurrences, over %d", ErrLimit, n, most)
 	}
 	all := make([]time.Time, n)
 	for i := range all {

@@ -63,7 +63,7 @@ const remedy = "have it sent as iCalendar (Set-RemoteDomain -TNEFEnabled $false)
 // The error is ErrNotTNEF, ErrNoMeeting or ErrLimit.
 func Calendar(b []byte) ([]byte, error) {
 	if len(b) > maxInput {
-		return nil, fmt.Errorf("%d bytes, over %d: %w", len(b), maxInput, ErrLimit)
+		return nil, fmt.Errorf("%w: %d bytes, over %d", ErrLimit, len(b), maxInput)
 	}
 	if !isTNEF(b) {
 		return nil, ErrNotTNEF
@@ -80,7 +80,7 @@ func calendar(b []byte, depth int) ([]byte, error) {
 	for _, a := range m.attachments {
 		if content := a.content(); a.isCalendar(m.codepage) && bytes.Contains(content, []byte("BEGIN:VCALENDAR")) {
 			if len(content) > maxOutput {
-				return nil, fmt.Errorf("an attached calendar of %d bytes, over %d: %w", len(content), maxOutput, ErrLimit)
+				return nil, fmt.Errorf("%w: an attached calendar of %d bytes, over %d", ErrLimit, len(content), maxOutput)
 			}
 			return content, nil
 		}
@@ -91,7 +91,7 @@ func calendar(b []byte, depth int) ([]byte, error) {
 			continue
 		}
 		if depth == maxDepth {
-			return nil, fmt.Errorf("messages in messages, over %d: %w", maxDepth, ErrLimit)
+			return nil, fmt.Errorf("%w: messages in messages, over %d deep", ErrLimit, maxDepth)
 		}
 		if inner, err := calendar(content, depth+1); err == nil || errors.Is(err, ErrLimit) {
 			return inner, err

@@ -136,16 +136,24 @@ func (w *writer) observance(o observance) {
 // weekdays are in the order of time.Weekday, and of the bits of a recurrence.
 var weekdays = [7]string{"SU", "MO", "TU", "WE", "TH", "FR", "SA"}
 
-// zone is the zone of m's times: by the first property that has one. For what recurs it is the one to
-// expand it in, else the one that the start was chosen in.
+// zone is the zone of m's times: what recurs has two descriptions of one, and where they differ the older
+// one holds ([MS-OXOCAL] section 2.2.1.41); else it is the one that the start was chosen in.
 func (m *message) zone() *zone {
 	name := cmp.Or(m.props.line(zoneDescription, m.codepage), "Local")
+	old := readZone(m.props.bytes(zoneStruct), name)
 	for _, f := range []field{zoneRecur, zoneStart} {
-		if z := readDefinition(m.props.bytes(f), name); z != nil {
+		if z := readDefinition(m.props.bytes(f), name); z != nil && (old == nil || z.same(old)) {
 			return z
 		}
 	}
-	return readZone(m.props.bytes(zoneStruct), name)
+	return old
+}
+
+// same reports whether z and o have the same rules.
+func (z *zone) same(o *zone) bool {
+	a, b := *z, *o
+	a.name = b.name
+	return a == b
 }
 
 // readZone reads a PidLidTimeZoneStruct ([MS-OXOCAL] section 2.2.1.39); nil if it makes no sense.
