@@ -56,7 +56,10 @@ func (e *encoder) attachment(name string, data []byte, p ...property) *encoder {
 		e.attribute(2, 0x00018010, append([]byte(name), 0))
 		e.attribute(2, 0x0006800f, data)
 	}
-	return e.attribute(2, 0x00069005, list(p))
+	if len(p) > 0 {
+		e.attribute(2, 0x00069005, list(p))
+	}
+	return e
 }
 
 // A property is one of a list, encoded.

@@ -70,6 +70,10 @@ func (m *message) sender() (from, by person) {
 	if from == (person{}) {
 		from = cmp.Or(readPair(m.sentFor, m.codepage), by, readTriple(m.from, m.codepage))
 	}
+	// Of one person, the name may be in one place and the address in the other.
+	if from.email == "" && (from.name == "" || by.name == "" || from.name == by.name) {
+		from.email = by.email
+	}
 	if strings.EqualFold(by.email, from.email) {
 		by = person{}
 	}
