@@ -48,6 +48,9 @@ func (t *meeting) write(whole bool) []byte {
 	t.event(w, e, t.series)
 	if t.series != nil && t.method != "CANCEL" {
 		for _, c := range t.series.changed {
+			if w.Len() > maxOutput {
+				break // and is too long already
+			}
 			t.event(w, t.change(e, c, whole), nil)
 		}
 	}
@@ -109,7 +112,10 @@ func (t *meeting) event(w *writer, e event, s *series) {
 		for _, a := range t.attendees {
 			w.attendee(a, t.method == "REQUEST" && t.props.int(replyRequested) != 0)
 		}
-		t.content(w)
+		w.text("DESCRIPTION", t.text)
+		if html := escape(t.html); html != "" {
+			w.line("X-ALT-DESC;FMTTYPE=text/html:" + html)
+		}
 	}
 	for _, l := range links {
 		if s := t.props.text(l.field, t.codepage); len(s) <= maxLine { // an address that is cut leads nowhere
@@ -195,21 +201,17 @@ func (t *meeting) availability(w *writer, e event) {
 	}
 }
 
-// content writes the text of the invitation, and as HTML if there is some.
-func (t *meeting) content(w *writer) {
-	text := cmp.Or(t.props.text(body, t.codepage), limited(decode(t.message.body, t.codepage), maxText))
-	html := t.html()
-	if strings.TrimSpace(text) == "" && html == "" {
-		text, html = readRTF(t.props.bytes(bodyRTF))
-	}
-	w.text("DESCRIPTION", text)
-	if html = escape(html); html != "" {
-		w.line("X-ALT-DESC;FMTTYPE=text/html:" + html)
+// content sets the text of the invitation, and the HTML if there is some.
+func (t *meeting) content() {
+	t.text = cmp.Or(t.props.text(body, t.codepage), limited(decode(t.message.body, t.codepage), maxText))
+	t.html = t.bodyHTML()
+	if strings.TrimSpace(t.text) == "" && t.html == "" {
+		t.text, t.html = readRTF(t.props.bytes(bodyRTF))
 	}
 }
 
-// html is the body in HTML, or "". As bytes it is in the encoding of the mail.
-func (t *meeting) html() string {
+// bodyHTML is the body in HTML, or "". As bytes it is in the encoding of the mail.
+func (t *meeting) bodyHTML() string {
 	if b := t.props.bytes(bodyHTML); b != nil {
 		codepage := t.codepage
 		if t.props.has(bodyCodepage) {

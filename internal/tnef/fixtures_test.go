@@ -104,6 +104,9 @@ var fixtures = map[string]func() []byte{
 	"series_spec_changed": func() []byte { return weekly(specChanged, pacific) },
 	"series_spec_daily":   func() []byte { return weekly(specDaily, lid(setAppointment, 0x8233, ptBinary, one(specZone))) },
 	"series_spec_hebrew":  func() []byte { return weekly(specHebrew, pacific) },
+	"series_zones_differ": func() []byte {
+		return weekly(specWeekly, lid(setAppointment, 0x8260, ptBinary, one(windowsZones[0].definition())), lid(setAppointment, 0x8233, ptBinary, one(specZone)))
+	},
 	"series_unknown_zone": func() []byte { return weekly(specWeekly) },
 	"series_all_day":      func() []byte { return weekly(specWeekly, pacific, lid(setAppointment, 0x8215, ptBool, boolean(true))) },
 	"series_cut_off":      func() []byte { return weekly(specChanged[:100], pacific) },

@@ -53,6 +53,7 @@ type meeting struct {
 	series               *series
 	organizer, by        person
 	attendees            []attendee
+	text, html           string
 }
 
 // calendar is m as an iCalendar object. The error is ErrNoMeeting or ErrLimit.
@@ -77,6 +78,7 @@ func (m *message) calendar() ([]byte, error) {
 		return nil, fmt.Errorf("%w: it has neither an id nor a start; %s", ErrNoMeeting, remedy)
 	}
 	t.people()
+	t.content()
 	// What has many changes may be too long with all its texts in each of them.
 	for _, whole := range []bool{true, false} {
 		if b := t.write(whole); len(b) <= maxOutput {

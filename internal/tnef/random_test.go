@@ -161,7 +161,7 @@ func patterns() *rapid.Generator[pattern] {
 		case 1:
 			p.frequency, p.period, p.own = 0x200b, every, []uint32{mask}
 		case 2:
-			p.frequency, p.period, p.own = 0x200c, every, []uint32{uint32(rapid.IntRange(1, 31).Draw(t, "day"))}
+			p.frequency, p.period, p.own = 0x200c, every, []uint32{uint32(rapid.OneOf(rapid.IntRange(1, 28), rapid.IntRange(29, 31)).Draw(t, "day"))}
 		case 3:
 			p.frequency, p.period, p.own = 0x200c, every, []uint32{mask, rapid.SampledFrom([]uint32{n, 5}).Draw(t, "which")}
 		case 4:

@@ -119,6 +119,7 @@ func TestSpecSeries(t *testing.T) {
 	for _, c := range []struct{ name, want string }{
 		{"series_spec_weekly", "2007-03-26T17 2007-03-29T17 2007-03-30T17 2007-04-02T17 2007-04-05T17 2007-04-06T17 2007-04-09T17 2007-04-12T17 2007-04-13T17 2007-04-16T17 2007-04-19T17 2007-04-20T17"},
 		{"series_spec_changed", "2007-03-26T17 2007-03-29T17 2007-03-30T17 2007-04-02T17 2007-04-05T17 2007-04-06T17 2007-04-09T17 2007-04-12T17 2007-04-13T17 2007-04-16T18 2007-04-19T17 2007-04-20T17"},
+		{"series_zones_differ", "2007-03-26T17 2007-03-29T17 2007-03-30T17 2007-04-02T17 2007-04-05T17 2007-04-06T17 2007-04-09T17 2007-04-12T17 2007-04-13T17 2007-04-16T17 2007-04-19T17 2007-04-20T17"},
 		{"series_zone_has_name", "2007-03-26T17 2007-03-29T17 2007-03-30T17 2007-04-02T17 2007-04-05T17 2007-04-06T17 2007-04-09T17 2007-04-12T17 2007-04-13T17 2007-04-16T17 2007-04-19T17 2007-04-20T17"},
 		{"series_all_day", "2007-03-26 2007-03-29 2007-03-30 2007-04-02 2007-04-05 2007-04-06 2007-04-09 2007-04-12 2007-04-13 2007-04-16 2007-04-19 2007-04-20"},
 		// Every third day from April 7 to May 4, 2011, without April 19 and 22.
@@ -138,6 +139,36 @@ func TestSpecSeries(t *testing.T) {
 				t.Fatalf("%s\nwant %s", strings.Join(got, " "), c.want)
 			}
 		})
+	}
+}
+
+// TestZones: clocks go as the time zone database has them go, hour by hour.
+func TestZones(t *testing.T) {
+	for _, w := range windowsZones {
+		loc, err := time.LoadLocation(w.iana)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, z := range []*zone{readZone(w.structure(), "x"), readDefinition(w.definition(), "x")} {
+			for at := at("2025-12-31 00:00"); at.Year() < 2028; at = at.Add(time.Hour / 2) {
+				_, seconds := at.In(loc).Zone()
+				if got := z.offset(at); got != seconds/60 {
+					t.Fatalf("%s: %d minutes at %s, want %d", w.name, got, at, seconds/60)
+				}
+				// What the clock shows twice is the first.
+				want := at
+				if hourAgo := at.Add(-time.Hour); z.wall(hourAgo).Equal(z.wall(at)) {
+					want = hourAgo
+				}
+				if got := z.utc(z.wall(at)); !got.Equal(want) {
+					t.Fatalf("%s: %s is %s, want %s", w.name, z.wall(at), got, want)
+				}
+			}
+		}
+	}
+	// What the clock leaves out is by the offset before.
+	if got := readZone(windowsZones[0].structure(), "x").utc(at("2026-03-29 02:30")); !got.Equal(at("2026-03-29 01:30")) {
+		t.Fatal(got)
 	}
 }
 
@@ -207,7 +238,7 @@ func isTyped(err error) bool {
 // TestLimits: what is beyond a limit is an error or is dropped, and takes no time.
 func TestLimits(t *testing.T) {
 	start := at("2026-01-05 09:00")
-	series := func(changes, deletions int, text string) []byte {
+	series := func(changes, deletions int, text string, more ...property) []byte {
 		p := pattern{frequency: 0x200a, period: 1440, start: start, length: time.Hour}
 		for i := range deletions {
 			p.deleted = append(p.deleted, start.AddDate(0, 0, 2*i+1))
@@ -216,8 +247,8 @@ func TestLimits(t *testing.T) {
 			d := start.AddDate(0, 0, 2*i)
 			p.changed = append(p.changed, changed{original: d, start: d.Add(time.Hour), end: d.Add(2 * time.Hour), busy: -1, subject: fmt.Sprint("Change ", i)})
 		}
-		return newEncoder().class("IPM.Schedule.Meeting.Request").properties(id(specForeign), pacific, tag(0x1000, ptUnicode, wideText(text)),
-			lid(setAppointment, 0x8216, ptBinary, one(p.blob()))).Bytes()
+		return newEncoder().class("IPM.Schedule.Meeting.Request").properties(append(more, id(specForeign), pacific, tag(0x1000, ptUnicode, wideText(text)),
+			lid(setAppointment, 0x8216, ptBinary, one(p.blob())))...).Bytes()
 	}
 	var many [][]property
 	for i := range 20_000 {
@@ -232,6 +263,7 @@ func TestLimits(t *testing.T) {
 	for range 500_000 {
 		empty.attribute(2, 0x00069002, nil)
 	}
+	rtf := tag(0x1009, ptBinary, one(append(unhex("ffffff7fffffff7f4c5a467500000000"), bytes.Repeat([]byte("\x00{\\pard x}"), 200_000)...)))
 	for _, c := range []struct {
 		name string
 		b    []byte
@@ -247,6 +279,7 @@ func TestLimits(t *testing.T) {
 		{"a million deletions", series(0, 1_000_000, ""), ErrLimit, ""},
 		{"all that may be", series(maxExceptions, maxDeleted, ""), nil, "SUMMARY:Change 299"},
 		{"texts that are too long for each change", series(maxExceptions, 0, strings.Repeat("Text ", 10_000)), nil, "SUMMARY:Change 299"},
+		{"a text in RTF for all changes", series(maxExceptions, 0, "", rtf), nil, "SUMMARY:Change 299"},
 		{"20,000 people", newEncoder().class("IPM.Schedule.Meeting.Request").properties(id(specForeign)).recipients(many...).Bytes(), nil, "a999@acme.example"},
 		{"500,000 attachments", empty.class("IPM.Schedule.Meeting.Request").Bytes(), ErrNoMeeting, ""},
 		{"a long text", newEncoder().class("IPM.Schedule.Meeting.Request").properties(id(specForeign), tag(0x1000, ptUnicode, wideText(strings.Repeat("😀", 1_000_000)))).Bytes(), nil, "UID:"},
