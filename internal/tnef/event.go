@@ -10,7 +10,7 @@ import (
 
 var (
 	// busy are the values of X-MICROSOFT-CDO-BUSYSTATUS by PidLidBusyStatus ([MS-OXCICAL] section
-	// 2.1.3.1.1.20.31).
+	// 2.1.3.1.1.20.31; 4 came later).
 	busy = map[int]string{0: "FREE", 1: "TENTATIVE", 2: "BUSY", 3: "OOF", 4: "WORKINGELSEWHERE"}
 	// secrecy is CLASS by PidTagSensitivity ([MS-OXCICAL] section 2.1.3.1.1.20.4).
 	secrecy = map[int]string{0: "PUBLIC", 1: "X-PERSONAL", 2: "PRIVATE", 3: "CONFIDENTIAL"}

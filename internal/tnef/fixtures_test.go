@@ -138,6 +138,11 @@ var fixtures = map[string]func() []byte{
 			id(specForeign), lid(setMeeting, 0x0001, ptTime, instant(at("2026-11-21 09:00"))),
 		})...).recipients(invited(1, "Max Muster", "max@acme.example")).Bytes()
 	},
+	"series_unsaid": func() []byte {
+		return newEncoder().class("IPM.Schedule.Meeting.Request").properties(join(span("2026-11-24 10:00", "2026-11-24 10:30"), []property{
+			id(specForeign), lid(setMeeting, 0x0005, ptBool, boolean(true)),
+		})...).Bytes()
+	},
 	"counter": func() []byte {
 		return newEncoder().class("IPM.Schedule.Meeting.Resp.Tent").properties(join(organizer, span("2026-11-24 10:00", "2026-11-24 10:30"), []property{
 			id(specForeign), lid(setAppointment, 0x8257, ptBool, boolean(true)),

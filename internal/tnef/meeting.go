@@ -17,8 +17,8 @@ type class struct {
 	response string // PARTSTAT
 }
 
-// classes are the messages that are about a meeting ([MS-OXOCAL] section 2.2.4.1, and [MS-OXTNEF] section
-// 2.1.3.3.3 for the old names, which most of what is sent has).
+// classes are the messages that are about a meeting ([MS-OXOCAL] section 2.2), also by the old names that
+// TNEF has for them ([MS-OXTNEF] section 2.1.3.3, attMessageClass).
 var classes = []class{
 	{"ipm.schedule.meeting.request", "REQUEST", ""},
 	{"ipm.microsoft schedule.mtgreq", "REQUEST", ""},
@@ -145,17 +145,16 @@ func (t *meeting) times() error {
 	if t.props.int(isException) != 0 {
 		return fmt.Errorf("%w: it is about one occurrence of a series, and does not say which; %s", ErrNoMeeting, remedy)
 	}
-	blob := t.props.bytes(recurrence)
-	if len(blob) == 0 {
+	if !t.props.has(recurrence) && t.props.int(isSeries)+t.props.int(recurs) == 0 {
 		return nil
 	}
-	s, err := readSeries(blob, t.codepage)
+	s, err := readSeries(t.props.bytes(recurrence), t.codepage)
 	switch {
 	case errors.Is(err, ErrLimit):
 		return err
 	case err != nil && t.method != "REQUEST" && t.method != "PUBLISH":
 		return nil // the id says enough
-	case err != nil:
+	case err != nil: // also a series that has only numbers of old for it ([MS-OXOCAL] section 2.2.5.6)
 		return fmt.Errorf("%w: %w; %s", ErrNoMeeting, err, remedy)
 	}
 	t.series = s
@@ -202,7 +201,7 @@ func (t *meeting) occurrence(wholeDay bool) {
 	case day.IsZero(), !at.IsZero() && !wholeDay:
 		t.original = t.moment(at, wholeDay)
 	case !wholeDay && t.props.has(seriesTime) && t.zone.known():
-		// The hour is in the bits from 12 on, the minute in those from 6 on ([MS-OXOCAL] section 2.2.6.6).
+		// The hour is in the bits from 12 on, the minute in those from 6 on ([MS-XWDCAL] section 2.2.7.67).
 		n := t.props.int(seriesTime)
 		clock := time.Duration(n>>12&0x1f)*time.Hour + time.Duration(n>>6&0x3f)*time.Minute + time.Duration(n&0x3f)*time.Second
 		t.original = moment{at: t.zone.utc(day.Add(clock))}

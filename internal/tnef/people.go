@@ -45,7 +45,7 @@ func mail(s string) string {
 	return s
 }
 
-// readPair reads attOwner and attSentFor ([MS-OXTNEF] section 2.1.3.3.11): a name and an address, each
+// readPair reads attOwner and attSentFor ([MS-OXTNEF] section 2.1.3.3.16): a name and an address, each
 // behind its length.
 func readPair(b []byte, codepage uint32) person {
 	r := &reader{b: b}
@@ -53,7 +53,7 @@ func readPair(b []byte, codepage uint32) person {
 	return person{line(decode(name, codepage)), mail(decode(r.take(int(r.u16())), codepage))}
 }
 
-// readTriple reads attFrom ([MS-OXTNEF] section 2.1.3.3.10): a kind, a length, those of a name and of an
+// readTriple reads attFrom ([MS-OXTNEF] section 2.1.3.3.3): a kind, a length, those of a name and of an
 // address, then both.
 func readTriple(b []byte, codepage uint32) person {
 	r := &reader{b: b}
@@ -122,7 +122,7 @@ func (m *message) attendees(organizer person) []attendee {
 	return all
 }
 
-// organizerOf is who a reply of m goes to.
+// recipient is who a reply of m goes to.
 func (m *message) recipient() person {
 	for _, p := range m.recipients {
 		if who := p.person(inRecipient, m.codepage); who != (person{}) && p.int(recipientType)&0xf == 1 {

@@ -52,6 +52,8 @@ const (
 	ownerChange
 	attendeeChange
 	isException
+	isSeries
+	recurs
 	seriesTime
 	sequence
 	busyStatus
@@ -138,6 +140,7 @@ var fields = map[propertyID]field{
 	{setMeeting, 0x001a}: ownerChange,    // PidLidOwnerCriticalChange
 	{setMeeting, 0x0001}: attendeeChange, // PidLidAttendeeCriticalChange
 	{setMeeting, 0x000a}: isException,    // PidLidIsException
+	{setMeeting, 0x0005}: isSeries,       // PidLidIsRecurring
 	{setMeeting, 0x000e}: seriesTime,     // PidLidStartRecurrenceTime
 
 	{setAppointment, 0x8201}: sequence,        // PidLidAppointmentSequence
@@ -149,6 +152,7 @@ var fields = map[propertyID]field{
 	{setAppointment, 0x8215}: allDay,          // PidLidAppointmentSubType
 	{setAppointment, 0x8216}: recurrence,      // PidLidAppointmentRecur
 	{setAppointment, 0x8217}: stateFlags,      // PidLidAppointmentStateFlags
+	{setAppointment, 0x8223}: recurs,          // PidLidRecurring
 	{setAppointment, 0x8228}: replaceTime,     // PidLidExceptionReplaceTime
 	{setAppointment, 0x8233}: zoneStruct,      // PidLidTimeZoneStruct
 	{setAppointment, 0x8234}: zoneDescription, // PidLidTimeZoneDescription

@@ -7,12 +7,12 @@ import (
 	"unicode/utf16"
 )
 
-// dictionary is what compressed RTF begins with, unsaid ([MS-OXRTFCP] section 2.1.2.1).
+// dictionary is what compressed RTF begins with, unsaid ([MS-OXRTFCP] section 2).
 const dictionary = `{\rtf1\ansi\mac\deff0\deftab720{\fonttbl;}{\f0\fnil \froman \fswiss \fmodern \fscript \fdecor MS Sans SerifSymbolArialTimes New RomanCourier{\colortbl\red0\green0\blue0` + "\r\n" + `\par \pard\plain\f0\fs20\b\i\u\tab\tx`
 
 const maxRTF = 1 << 20 // bytes, uncompressed; the rest is dropped
 
-// expand is b, compressed RTF ([MS-OXRTFCP] section 2.2), as far as it can be read: a header of 16 bytes,
+// expand is b, compressed RTF ([MS-OXRTFCP] section 2), as far as it can be read: a header of 16 bytes,
 // then runs of a byte with 8 flags and 8 tokens. A token is a byte as it is, or two that are a place in
 // the last 4096 bytes and a length.
 func expand(b []byte) []byte {

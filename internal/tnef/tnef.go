@@ -100,7 +100,7 @@ func calendar(b []byte, depth int) ([]byte, error) {
 	return nil, err
 }
 
-var signature = []byte{0x78, 0x9f, 0x3e, 0x22} // [MS-OXTNEF] section 2.1.3.1
+var signature = []byte{0x78, 0x9f, 0x3e, 0x22} // [MS-OXTNEF] section 2.1.3
 
 func isTNEF(b []byte) bool { return len(b) >= 6 && bytes.HasPrefix(b, signature) }
 
@@ -124,7 +124,7 @@ type attachment struct {
 	props       props
 }
 
-// Attributes of a message or an attachment that matter here ([MS-OXTNEF] section 2.1.3.2).
+// attributes are what of a message or an attachment matters here, by its id ([MS-OXTNEF] section 2.1.3.3).
 var attributes = map[uint32]func(m *message, data []byte){
 	0x00078008: func(m *message, d []byte) { m.class = d },                      // attMessageClass
 	0x00069007: func(m *message, d []byte) { m.codepage = u32(d) },              // attOemCodepage
@@ -155,7 +155,7 @@ func (m *message) last() *attachment {
 	return m.attachments[len(m.attachments)-1]
 }
 
-// readMessage reads the attributes of b, which isTNEF ([MS-OXTNEF] section 2.1.3.1): behind the signature
+// readMessage reads the attributes of b, which isTNEF ([MS-OXTNEF] section 2.1.3): behind the signature
 // and a key, each a level (1 byte), an id (4), a length (4), so much data, and a checksum (2).
 func readMessage(b []byte) *message {
 	m := &message{}
@@ -193,7 +193,7 @@ func (a *attachment) isCalendar(codepage uint32) bool {
 	return strings.EqualFold(strings.TrimSpace(mediaType), "text/calendar") || strings.HasSuffix(strings.ToLower(name), ".ics")
 }
 
-// readDate reads a date of an attribute ([MS-OXTNEF] section 2.1.3.3.1, DTR): year, month, day, hour,
+// readDate reads a date of an attribute ([MS-OXTNEF] section 2.1.3.3): year, month, day, hour,
 // minute, second, in UTC. It is zero if it is none.
 func readDate(d []byte) time.Time {
 	if len(d) < 12 {
