@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"example.com/syncd/internal/debiantest"
 	"example.com/syncd/internal/ics"
 	"pgregory.net/rapid"
 )
@@ -45,11 +46,10 @@ func unpack(t testing.TB, b []byte, ext, program string, args ...string) [][]byt
 	return all
 }
 
+// needs has the program installed, or skips the test.
 func needs(t *testing.T, program, pkg string) {
 	t.Helper()
-	if _, err := exec.LookPath(program); err != nil {
-		t.Skipf("%s is not installed (Debian's package %s)", program, pkg)
-	}
+	debiantest.Need(t, func() bool { _, err := exec.LookPath(program); return err == nil }, pkg)
 }
 
 // TestYtnef: ytnef says the same of what it knows of a request. It doesn't know how one recurs in a zone.
