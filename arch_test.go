@@ -47,6 +47,7 @@ var may = map[string]struct {
 	"internal/*":          {"internal", "*", "small shared parts, and simulated tenants for tests"},
 	"internal/fakegoogle": {"calendar connectors internal", "*", "a simulated tenant"},
 	"internal/fakegraph":  {"calendar connectors internal", "*", "a simulated tenant"},
+	"internal/tnef":       {"", "x", "bytes in, iCalendar out: what reads that is no part of it"},
 }
 
 // only lists packages that have few importers, with the reason.
