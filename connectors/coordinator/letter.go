@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -84,7 +85,11 @@ func (c *connector) news(inv invite) ([]connectors.News, []claim, error) {
 				odd = errManyUIDs
 			default:
 				uids[uid] = true
-				all = append(all, newsOf(uid, effect, cal, e))
+				n := newsOf(uid, effect, cal, e)
+				if inv.winmail && len(n.Event.Attendees) == 0 {
+					n.Event.Attendees = c.others(inv.to)
+				}
+				all = append(all, n)
 				claims = append(claims, claimOf(uid, effect, e))
 			}
 		}
@@ -93,6 +98,11 @@ func (c *connector) news(inv invite) ([]connectors.News, []claim, error) {
 		odd = errNoEffect
 	}
 	return all, claims, odd
+}
+
+// others are those who are not the coordinator.
+func (c *connector) others(guests []calendar.Attendee) []calendar.Attendee {
+	return slices.DeleteFunc(slices.Clone(guests), func(a calendar.Attendee) bool { return plain(a.Email) == plain(c.cfg.Address) })
 }
 
 func newsOf(uid, effect string, cal *ics.Calendar, e *ics.Event) connectors.News {

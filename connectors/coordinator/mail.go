@@ -15,8 +15,11 @@ import (
 	_ "github.com/emersion/go-message/charset" // tells go-message how to decode charsets
 	mailmsg "github.com/emersion/go-message/mail"
 	"github.com/emersion/go-message/textproto"
+	"github.com/smallstep/pkcs7"
 
+	"example.com/syncd/calendar"
 	"example.com/syncd/internal/ics"
+	"example.com/syncd/internal/tnef"
 )
 
 // Limits on one mail.
@@ -38,11 +41,11 @@ var (
 	errNoInvite  = errors.New("it holds no calendar")
 	errNotMIME   = errors.New("it is not a mail")
 	errDamaged   = errors.New("its parts can't be told from one another")
-	errTNEF      = errors.New("its content is in winmail.dat, which is not read; turn that off where it comes from (Set-RemoteDomain -TNEFEnabled $false)")
+	errTNEF      = errors.New("its content is in a winmail.dat that can't be read; turn that off where it comes from (Set-RemoteDomain -TNEFEnabled $false)")
 	errNoEffect  = errors.New("it changes nothing: only invites, updates, cancellations and answers do")
 	errNoUID     = errors.New("an event has no UID")
 	errManyUIDs  = fmt.Errorf("it has more than %d meetings; the others are left out", maxUIDs)
-	errEncrypted = errors.New("it is encrypted, or signed as a whole, and not read")
+	errEncrypted = errors.New("it is encrypted")
 )
 
 // A kindOfPart is how a part of a mail says that it is a calendar, the best first.
@@ -53,6 +56,7 @@ const (
 	applicationICS
 	namedICS // "invite.ics" of another type
 	looksLikeCalendar
+	winmail // a meeting in Outlook's own form
 	kindsOfPart
 )
 
@@ -60,8 +64,9 @@ const (
 type invite struct {
 	received  time.Time // by the topmost Received header, in UTC; zero if there is none
 	messageID string
-	from      string // the address in From, as it says; "" unless there is one From with one address
-	sender    string // that in Sender
+	from      string              // the address in From, as it says; "" unless there is one From with one address
+	to        []calendar.Attendee // those in To and Cc
+	winmail   bool                // the calendars are from a winmail.dat, which often leaves the guests to To and Cc
 	calendars []*ics.Calendar
 }
 
@@ -76,7 +81,7 @@ func readInvite(raw []byte) (invite, error) {
 	header, err := w.message(raw, 0, 0)
 	if err == nil || w.found() {
 		inv.received, inv.messageID = receivedAt(header), header.Get("Message-Id")
-		inv.from, inv.sender = addressIn(header, "From"), addressIn(header, "Sender")
+		inv.from, inv.to = addressIn(header, "From"), guestsIn(header)
 	}
 	if err != nil && !w.found() && !errors.Is(err, errTooLarge) {
 		// What is not MIME may still hold a calendar.
@@ -84,10 +89,11 @@ func readInvite(raw []byte) (invite, error) {
 			w.parts[looksLikeCalendar] = append(w.parts[looksLikeCalendar], part{body: raw[i:min(len(raw), i+maxCalendar)]})
 		}
 	}
-	for _, parts := range w.parts {
+	for kind, parts := range w.parts {
 		for _, p := range parts {
 			calendars, perr := p.calendars()
 			inv.calendars = append(inv.calendars, calendars...)
+			inv.winmail = inv.winmail || kindOfPart(kind) == winmail
 			err = cmp.Or(err, perr)
 		}
 		if len(inv.calendars) > 0 {
@@ -117,6 +123,21 @@ func addressIn(h message.Header, name string) string {
 		return ""
 	}
 	return strings.ToLower(all[0].Address)
+}
+
+// guestsIn are the addresses in To and Cc.
+func guestsIn(h message.Header) []calendar.Attendee {
+	var all []calendar.Attendee
+	for _, name := range []string{"To", "Cc"} {
+		list, err := (&mailmsg.Header{Header: h}).AddressList(name)
+		if err != nil {
+			continue
+		}
+		for _, a := range list[:min(len(list), 500-len(all))] {
+			all = append(all, calendar.Attendee{Email: a.Address, Name: a.Name, Kind: calendar.AttendeePerson, Response: calendar.ResponseNone, Optional: name == "Cc"})
+		}
+	}
+	return all
 }
 
 // A part is a decoded part that may be a calendar.
@@ -189,14 +210,49 @@ func (w *walker) entity(e *message.Entity, depth, forwards int) error {
 		}
 		_, err = w.message(raw, depth+1, forwards+1)
 		return err
-	case mediaType == "application/ms-tnef":
-		w.unread = errTNEF
-	case strings.HasSuffix(mediaType, "pkcs7-mime"), mediaType == "application/pgp-encrypted":
+	case mediaType == "application/ms-tnef", strings.Contains(strings.ToLower(e.Header.Get("Content-Type")+e.Header.Get("Content-Disposition")), "winmail.dat"):
+		return w.tnef(e)
+	case strings.HasSuffix(mediaType, "pkcs7-mime"):
+		return w.signed(e, depth, forwards)
+	case mediaType == "application/pgp-encrypted":
 		w.unread = errEncrypted
 	default:
 		w.leaf(e, mediaType, params["method"])
 	}
 	return nil
+}
+
+// tnef keeps the meeting in a winmail.dat, if there is one.
+func (w *walker) tnef(e *message.Entity) error {
+	raw, err := readUpTo(e.Body, maxMail)
+	if err != nil {
+		return err
+	}
+	cal, err := tnef.Calendar(raw)
+	switch {
+	case errors.Is(err, tnef.ErrNoMeeting):
+	case err != nil:
+		w.unread = errTNEF
+	case len(w.parts[winmail]) < maxCalendars:
+		w.parts[winmail] = append(w.parts[winmail], part{body: cal})
+	}
+	return nil
+}
+
+// signed walks what is signed as a whole (S/MIME, RFC 8551 section 3.5.2). Who signed is not looked at: the mail's own
+// proof is what counts. What is encrypted stays so.
+func (w *walker) signed(e *message.Entity, depth, forwards int) error {
+	raw, err := readUpTo(e.Body, maxMail)
+	if err != nil {
+		return err
+	}
+	p7, err := pkcs7.Parse(raw)
+	if err != nil || len(p7.Content) == 0 {
+		w.unread = errEncrypted
+		return nil
+	}
+	_, err = w.message(p7.Content, depth+1, forwards)
+	return err
 }
 
 func (w *walker) multipart(e *message.Entity, boundary string, depth, forwards int) error {
