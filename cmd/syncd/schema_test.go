@@ -172,7 +172,7 @@ func instance(n *yaml.Node) any {
 func valid(t *testing.T) map[string][][]byte {
 	t.Helper()
 	checkers := newCheckers(t)
-	all := map[string][][]byte{"syncd": {[]byte(everything), []byte(byGroup), []byte(byUser), []byte(byMail)}, "policy": {[]byte(eachProvider)}}
+	all := map[string][][]byte{"syncd": {[]byte(everything), []byte(byGroup), []byte(byUser), []byte(byMail), []byte(byToken), []byte(byKey)}, "policy": {[]byte(eachProvider)}}
 	add := func(text []byte) {
 		kind := "policy"
 		if bytes.Contains(text, []byte("\nconnections:")) {
@@ -245,10 +245,15 @@ const byGroup = "connections:\n  - name: a\n    google: {domain: acme.com, servi
 const byUser = "connections:\n  - name: a\n    google: {oauth_client_file: client.json}\n" +
 	"  - name: b\n    outlook: {tenant: organizations, client_id: id, permissions: delegated, federated_token_file: /var/run/token, endpoint: \"http://127.0.0.1:4015\"}\n"
 
-// byMail are mailboxes to which mail is handed over.
-const byMail = "connections:\n  - name: a\n    coordinator: {address: notes@acme.com, domains: [acme.com], senders: [partner.example], results_of: [mx.acme.com], exchange: true, sealers: [lists.acme.com],\n" +
-	"      authenticate: true, lmtp: {listen: \"0.0.0.0:24\", protocol: smtp, allow: [10.0.0.0/8], cert_file: mx.pem, key_file: mx-key.pem}, http: {token_file: token}}\n" +
-	"  - name: b\n    coordinator: {address: notes@acme.com, authenticate: false, folder: mail}\n"
+// byMail is a mailbox to which mail is handed over besides, byToken and byKey are mailboxes that are opened by a token.
+const (
+	byMail = "connections:\n  - name: a\n    coordinator: {address: notes@acme.com, domains: [acme.com], senders: [partner.example], results_of: [mx.acme.com], exchange: true, sealers: [lists.acme.com],\n" +
+		"      authenticate: true, lmtp: {listen: \"0.0.0.0:24\", protocol: smtp, allow: [10.0.0.0/8], cert_file: mx.pem, key_file: mx-key.pem}, http: {token_file: token},\n" +
+		"      folder: mail, imap: {server: \"imap.acme.com:993\", user: notes, mailbox: INBOX, security: tls, password_file: p}}\n"
+	byToken = "connections:\n  - name: a\n    coordinator: {address: notes@acme.com, authenticate: false, imap: {server: \"imap.acme.com:993\",\n" +
+		"      token_url: \"https://login.example/token\", client_id: id, client_secret_file: s, scope: x}}\n"
+	byKey = "connections:\n  - name: a\n    coordinator: {address: notes@acme.com, authenticate: false, imap: {server: \"imap.acme.com:993\", service_account_file: key.json}}\n"
+)
 
 // eachProvider has a choice of its own for each conference provider.
 const eachProvider = "providers: {zoom: {capture: [bot]}, teams: {capture: [bot]}, webex: {capture: [bot]}, meet: {capture: [bot]}}\n"

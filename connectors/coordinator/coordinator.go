@@ -12,6 +12,7 @@ package coordinator
 
 import (
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -51,8 +52,11 @@ type Config struct {
 
 	// Where mails come from, one or more of these.
 	Folder string `yaml:"folder"` // of .eml files, or a Maildir; each mail is a file
+	IMAP   IMAP   `yaml:"imap"`
 	LMTP   LMTP   `yaml:"lmtp"`
 	HTTP   HTTP   `yaml:"http"`
+
+	tls *tls.Config // of IMAP; for tests
 }
 
 // Validate names every setting that is missing or wrong.
@@ -81,9 +85,10 @@ func (c *Config) Validate() error {
 	if !c.Authenticate && (c.Exchange || len(c.ResultsOf)+len(c.Sealers) > 0) {
 		wrong("authenticate: false leaves results_of, exchange and sealers without effect: leave them out")
 	}
-	if c.Folder == "" && c.LMTP.Listen == "" && c.HTTP.TokenFile == "" {
-		wrong("folder, lmtp and http are missing: say by which of them mails to the address come here")
+	if c.Folder == "" && c.IMAP == (IMAP{}) && c.LMTP.Listen == "" && c.HTTP.TokenFile == "" {
+		wrong("folder, imap, lmtp and http are missing: say by which of them mails to the address come here")
 	}
+	c.IMAP.validate(wrong)
 	c.LMTP.validate(wrong)
 	return errors.Join(errs...)
 }
@@ -99,6 +104,14 @@ func (c *Config) Open(env connectors.Env) (connectors.Connector, error) {
 	}
 	if c.Folder != "" {
 		conn.box = folder{files: env.OpenDir(c.Folder), name: c.Folder}
+	}
+	if c.IMAP.Server != "" {
+		mailbox := conn.imap()
+		if conn.box == nil {
+			conn.box = mailbox
+		} else {
+			conn.box = pair{conn.box, mailbox}
+		}
 	}
 	return conn, nil
 }
@@ -124,8 +137,18 @@ type box interface {
 // A knower says of which of these origins there are letters.
 type knower func(ctx context.Context, origins []string) (map[string]bool, error)
 
-// Sources is the mailbox, whoever the users are.
+// Sources is the mailbox, whoever the users are. What mail is handed over with must be there.
 func (c *connector) Sources(ctx context.Context, _ []string) ([]calendar.Source, error) {
+	if c.cfg.HTTP.TokenFile != "" {
+		if _, err := c.postToken(); err != nil {
+			return nil, err
+		}
+	}
+	if c.cfg.LMTP.CertFile != "" {
+		if _, err := c.certificate(); err != nil {
+			return nil, err
+		}
+	}
 	return []calendar.Source{c.source}, ctx.Err()
 }
 

@@ -205,7 +205,7 @@ func TestValidate(t *testing.T) {
 	}{
 		{Config{Address: notes, Folder: "mail"}, ""},
 		{Config{}, "address is missing"},
-		{Config{}, "folder, lmtp and http are missing"},
+		{Config{}, "folder, imap, lmtp and http are missing"},
 		{Config{Address: "Notes <notes@acme.com>", Folder: "mail"}, "is not a mail address alone"},
 		{Config{Address: "notes", Folder: "mail"}, "is not a mail address alone"},
 	} {

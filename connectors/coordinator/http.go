@@ -5,6 +5,7 @@ import (
 	"crypto/subtle"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"mime"
 	"net/http"
@@ -93,10 +94,9 @@ func (c *connector) receive(w http.ResponseWriter, r *http.Request, d connectors
 
 // authorize lets in whoever knows the token.
 func (c *connector) authorize(r *http.Request) error {
-	raw, err := c.env.ReadFile(c.cfg.HTTP.TokenFile)
-	token := strings.TrimSpace(string(raw))
-	if err != nil || token == "" {
-		return errors.New("http.token_file can't be read, or is empty")
+	token, err := c.postToken()
+	if err != nil {
+		return err
 	}
 	_, given, _ := r.BasicAuth()
 	if scheme, bearer, _ := strings.Cut(r.Header.Get("Authorization"), " "); strings.EqualFold(scheme, "Bearer") {
@@ -107,6 +107,18 @@ func (c *connector) authorize(r *http.Request) error {
 		return &refusal{http.StatusUnauthorized, "show the token in http.token_file, as a bearer token or as a password"}
 	}
 	return nil
+}
+
+// postToken is what whoever posts must show.
+func (c *connector) postToken() (string, error) {
+	token, err := c.secret("http.token_file", c.cfg.HTTP.TokenFile)
+	if err == nil && token == "" {
+		err = fmt.Errorf("http.token_file %s is empty; write a long random word into it: %w", c.cfg.HTTP.TokenFile, connectors.ErrAccess)
+	}
+	if err != nil {
+		return "", fmt.Errorf("coordinator: %w", err)
+	}
+	return token, nil
 }
 
 // A post is a mail that was posted.

@@ -45,6 +45,7 @@ var (
 	errNoEffect  = errors.New("it changes nothing: only invites, updates, cancellations and answers do")
 	errNoUID     = errors.New("an event has no UID")
 	errManyUIDs  = fmt.Errorf("it has more than %d meetings; the others are left out", maxUIDs)
+	errNoICal    = errors.New("it is a meeting that the mailbox shows as a link to Outlook: have Exchange give invites as they were sent (Set-CASMailbox -ImapUseProtocolDefaults $false -ImapForceICalForCalendarRetrievalOption $true)")
 	errEncrypted = errors.New("it is encrypted")
 )
 
@@ -99,6 +100,9 @@ func readInvite(raw []byte) (invite, error) {
 		if len(inv.calendars) > 0 {
 			return inv, nil
 		}
+	}
+	if err == nil && w.unread == nil && strings.EqualFold(header.Get("Content-Class"), "urn:content-classes:calendarmessage") {
+		err = errNoICal
 	}
 	return inv, cmp.Or(err, w.unread, errNoInvite)
 }
