@@ -29,7 +29,7 @@ record:
 # Longer than CI has time for: random histories of the engine, then each fuzz target for a while.
 soak:
 	go test ./engine -run TestHistories -histories 2000 -timeout 2h
-	go test ./connectors/google ./connectors/outlook -run TestStories -story 10000 -stories 20000 -timeout 2h
+	go test ./connectors/google ./connectors/outlook ./connectors/coordinator -run TestStories -story 10000 -stories 20000 -timeout 2h
 
 # What the documentation says of speed. The comparison with other engines is a module of its own.
 bench:
@@ -45,3 +45,5 @@ fuzz:
 	go test ./internal/tnef -run XXX -fuzz FuzzCalendar -fuzztime $(FUZZTIME)
 	go test ./config -run XXX -fuzz FuzzDecode -fuzztime $(FUZZTIME)
 	go test ./connectors/coordinator -run XXX -fuzz FuzzReadInvite -fuzztime $(FUZZTIME)
+	go test ./internal/mailauth -run XXX -fuzz FuzzResults -fuzztime $(FUZZTIME)
+	go test ./internal/mailauth -run XXX -fuzz FuzzCheck -fuzztime $(FUZZTIME)

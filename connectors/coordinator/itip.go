@@ -80,6 +80,10 @@ type series struct {
 	answers   []*version // the newest of each guest for the series, and for each occurrence
 }
 
+func newSeries(uid string) *series {
+	return &series{uid: uid, parts: map[string]*slot{}, described: map[*ics.Event]calendar.Event{}}
+}
+
 // apply folds the event into s and reports whether it changes anything.
 func (s *series) apply(v *version, cancel bool) bool {
 	s.described[v.event] = v.described

@@ -161,7 +161,7 @@ const maxVersions = 100
 // unfold replays the correspondence: what each mail that changed something made of the occurrences in the
 // window. An occurrence that was in it is followed when it leaves.
 func (c *correspondence) unfold(w calendar.Window) result {
-	s := &series{uid: c.uid, parts: map[string]*slot{}, described: map[*ics.Event]calendar.Event{}}
+	s := newSeries(c.uid)
 	var r result
 	var order []calendar.Ref // as they came up
 	now := map[calendar.Ref]calendar.Event{}
@@ -201,12 +201,42 @@ func (c *correspondence) unfold(w calendar.Window) result {
 		}
 		now = next
 	}
+	// Letters may have become known in another order than they are told in here: what any of them alone leads to may
+	// have been told.
+	for _, ref := range c.alone(w) {
+		if !ever[ref] {
+			ever[ref] = true
+			order = append(order, ref)
+		}
+	}
 	for _, ref := range order {
 		if _, there := now[ref]; !there {
 			r.gone = append(r.gone, ref)
 		}
 	}
 	return r
+}
+
+// alone are the occurrences in the window that the mails lead to, each by itself.
+func (c *correspondence) alone(w calendar.Window) []calendar.Ref {
+	var refs []calendar.Ref
+	add := func(v *version, cancel bool) {
+		s := newSeries(c.uid)
+		s.apply(v, cancel)
+		all, _ := s.occurrences(w.Start, w.End) // what can't be expanded has a name all the same
+		for _, o := range all {
+			refs = append(refs, convert(c.uid, o, calendar.Event{}).Ref)
+		}
+	}
+	for _, n := range c.mails[max(0, len(c.mails)-maxVersions):] {
+		for _, v := range n.requests {
+			add(v, false)
+		}
+		for _, v := range n.cancels {
+			add(v, true)
+		}
+	}
+	return refs
 }
 
 // same reports whether a and b differ at most in when they were received.
