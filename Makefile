@@ -33,7 +33,7 @@ soak:
 
 # What the documentation says of speed. The comparison with other engines is a module of its own.
 bench:
-	go test ./linkparse ./eligibility ./eligibility/custom ./config ./connectors/google ./connectors/outlook -run XXX -bench . -benchmem
+	go test ./linkparse ./eligibility ./eligibility/custom ./config ./connectors/google ./connectors/outlook ./internal/ics ./internal/mailauth -run XXX -bench . -benchmem
 	cd eligibility/rulebench && go test -bench . -benchmem
 
 FUZZTIME ?= 1m

@@ -114,10 +114,16 @@ func script(t testing.TB, name string) string {
 	return f.Name()
 }
 
+// Command is the script as a program to start.
+func Command(t testing.TB, name string, args ...string) *exec.Cmd {
+	t.Helper()
+	return exec.CommandContext(t.Context(), "node", append([]string{script(t, name)}, args...)...)
+}
+
 // Run runs the script to its end, and decodes what it prints, one JSON value, into v.
 func Run(t testing.TB, v any, name string, args ...string) {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), "node", append([]string{script(t, name)}, args...)...)
+	cmd := Command(t, name, args...)
 	var says strings.Builder
 	cmd.Stderr = &says
 	out, err := cmd.Output()
