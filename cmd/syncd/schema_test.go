@@ -248,7 +248,7 @@ const byUser = "connections:\n  - name: a\n    google: {oauth_client_file: clien
 // byMail is a mailbox to which mail is handed over besides, byToken and byKey are mailboxes that are opened by a token.
 const (
 	byMail = "connections:\n  - name: a\n    coordinator: {address: notes@acme.com, domains: [acme.com], senders: [partner.example], results_of: [mx.acme.com], exchange: true, sealers: [lists.acme.com],\n" +
-		"      authenticate: true, lmtp: {listen: \"0.0.0.0:24\", protocol: smtp, allow: [10.0.0.0/8], cert_file: mx.pem, key_file: mx-key.pem}, http: {token_file: token},\n" +
+		"      authenticate: true, time_zone: Europe/Berlin, lmtp: {listen: \"0.0.0.0:24\", protocol: smtp, allow: [10.0.0.0/8], cert_file: mx.pem, key_file: mx-key.pem}, http: {token_file: token},\n" +
 		"      folder: mail, imap: {server: \"imap.acme.com:993\", user: notes, mailbox: INBOX, security: tls, password_file: p}}\n"
 	byToken = "connections:\n  - name: a\n    coordinator: {address: notes@acme.com, authenticate: false, imap: {server: \"imap.acme.com:993\",\n" +
 		"      token_url: \"https://login.example/token\", client_id: id, client_secret_file: s, scope: x}}\n"

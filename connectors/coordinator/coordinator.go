@@ -50,6 +50,9 @@ type Config struct {
 	// Sealers are forwarders whose ARC seals are believed, by the domain that seals.
 	Sealers []string `yaml:"sealers"`
 
+	// TimeZone is the IANA name of the zone in which times are meant that are in none; "": they are not guessed.
+	TimeZone string `yaml:"time_zone"`
+
 	// Where mails come from, one or more of these.
 	Folder string `yaml:"folder"` // of .eml files, or a Maildir; each mail is a file
 	IMAP   IMAP   `yaml:"imap"`
@@ -78,6 +81,9 @@ func (c *Config) Validate() error {
 				wrong("%s: %q is no domain, such as acme.com", domains.key, d)
 			}
 		}
+	}
+	if _, err := time.LoadLocation(c.TimeZone); err != nil || c.TimeZone == "Local" {
+		wrong("time_zone: %q is no zone's name, such as Europe/Berlin", c.TimeZone)
 	}
 	if c.Authenticate && len(c.Domains) == 0 {
 		wrong("domains is missing: the company's mail domains, whose people may schedule (or authenticate: false, where whatever delivers the mail has checked who sent it)")
@@ -225,11 +231,12 @@ func (c *connector) fetch(ctx context.Context, at cursor) (p connectors.Page, fe
 		if err != nil || len(mails) == 0 && (len(waiting) > 0 || next == at.Box) {
 			return p, false, err
 		}
-		if p.Letters, err = c.read(ctx, mails, waiting); err != nil {
+		all := false
+		if p.Letters, all, err = c.read(ctx, mails, waiting); err != nil {
 			return p, false, err
 		}
-		if len(waiting) == 0 {
-			at.Box = next // else those that wait are asked for again
+		if all && len(waiting) == 0 {
+			at.Box = next // else those that wait, and those that were not got to, are asked for again
 		}
 		if len(mails) == 0 {
 			break
@@ -247,15 +254,22 @@ const (
 	maxWaiting = 5
 )
 
-// read makes letters of mails. Of those that can't be judged now, some are added to those that wait.
-func (c *connector) read(ctx context.Context, mails []mail, waiting map[string]bool) ([]connectors.Letter, error) {
-	var letters []connectors.Letter
+// readFor is how long mails are read for one page: where the DNS is slow, some are enough.
+const readFor = 30 * time.Second
+
+// read makes letters of mails, of all of them or of the first ones. Of those that can't be judged now, some are added to
+// those that wait.
+func (c *connector) read(ctx context.Context, mails []mail, waiting map[string]bool) (letters []connectors.Letter, all bool, err error) {
+	began := c.env.Now()
 	for _, m := range mails {
+		if len(letters) > 0 && c.env.Now().Sub(began) > readFor {
+			return letters, false, nil
+		}
 		l, err := c.letter(ctx, m)
 		switch {
 		case err == nil:
 		case !errors.Is(err, mailauth.ErrTemporary):
-			return nil, fmt.Errorf("coordinator: the mail %s: %w", m.name, err)
+			return nil, false, fmt.Errorf("coordinator: the mail %s: %w", m.name, err)
 		case len(waiting) < maxWaiting && c.env.Now().Sub(m.at) < waits:
 			waiting[m.origin] = true
 			c.env.Log.Warn("a mail waits for the DNS to say who sent it", "mail", m.name, "error", err)
@@ -267,7 +281,7 @@ func (c *connector) read(ctx context.Context, mails []mail, waiting map[string]b
 		c.tell(m.name, l)
 		letters = append(letters, l)
 	}
-	return letters, nil
+	return letters, true, nil
 }
 
 // tell logs what is wrong with a mail, if anything is. That it says nothing of meetings is nothing wrong with it.

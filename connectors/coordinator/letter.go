@@ -85,7 +85,7 @@ func (c *connector) news(inv invite) ([]connectors.News, []claim, error) {
 				odd = errManyUIDs
 			default:
 				uids[uid] = true
-				n := newsOf(uid, effect, cal, e)
+				n := c.newsOf(uid, effect, cal, e)
 				if inv.winmail && len(n.Event.Attendees) == 0 {
 					n.Event.Attendees = c.others(inv.to)
 				}
@@ -105,8 +105,8 @@ func (c *connector) others(guests []calendar.Attendee) []calendar.Attendee {
 	return slices.DeleteFunc(slices.Clone(guests), func(a calendar.Attendee) bool { return plain(a.Email) == plain(c.cfg.Address) })
 }
 
-func newsOf(uid, effect string, cal *ics.Calendar, e *ics.Event) connectors.News {
-	n := connectors.News{Meeting: uid, Effect: effect, Times: cal.Bare(e), Event: describe(e)}
+func (c *connector) newsOf(uid, effect string, cal *ics.Calendar, e *ics.Event) connectors.News {
+	n := connectors.News{Meeting: uid, Effect: effect, Times: cal.Bare(e, c.cfg.TimeZone), Event: describe(e)}
 	if organizer := e.Organizer().Email; organizer != "" {
 		n.Organizer = printOf(organizer)
 	}

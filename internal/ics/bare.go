@@ -13,12 +13,16 @@ var bare = []string{
 }
 
 // Bare is an object of e alone, which is one of c's events, with nothing in it but which event it is, in which version,
-// and when it takes place. Parse makes the same event of it, but for its people, texts and links.
-func (c *Calendar) Bare(e *Event) string {
+// and when it takes place. Parse makes the same event of it, but for its people, texts and links. Times that are in no
+// zone are then meant to be in the given one, unless that is "".
+func (c *Calendar) Bare(e *Event, zone string) string {
+	if p := e.Get("DTSTART"); c.zone != "" || p == nil || !e.Start.IsFloating() || p.Param("TZID") != "" {
+		zone = strings.TrimSpace(c.zone)
+	}
 	var b strings.Builder
 	b.WriteString("BEGIN:VCALENDAR\n")
-	if c.zone != "" {
-		(&Property{Name: "X-WR-TIMEZONE", Value: strings.TrimSpace(c.zone)}).write(&b)
+	if zone != "" {
+		(&Property{Name: "X-WR-TIMEZONE", Value: zone}).write(&b)
 	}
 	var named []string
 	var kept []*Property
@@ -33,7 +37,7 @@ func (c *Calendar) Bare(e *Event) string {
 		}
 	}
 	if len(kept) > 0 {
-		named = append(named, strings.ToLower(strings.TrimSpace(c.zone)))
+		named = append(named, strings.ToLower(zone))
 	}
 	for _, z := range c.zones {
 		if slices.Contains(named, strings.ToLower(zoneID(z.Text("TZID")))) {

@@ -56,7 +56,7 @@ func tell(e *Event) told {
 
 func sameTimes(t *testing.T, c *Calendar, e *Event) {
 	t.Helper()
-	text := c.Bare(e)
+	text := c.Bare(e, "")
 	again, err := Parse([]byte(text))
 	if err != nil || len(again) != 1 || len(again[0].Events) != 1 {
 		t.Fatalf("%d calendars, error %v, in\n%s", len(again), err, text)
@@ -70,7 +70,30 @@ func sameTimes(t *testing.T, c *Calendar, e *Event) {
 			t.Fatalf("%s is left", p.Name)
 		}
 	}
-	if more := again[0].Bare(got); more != text {
+	if more := again[0].Bare(got, ""); more != text {
 		t.Fatalf("bare again:\n%s\nbefore:\n%s", more, text)
+	}
+}
+
+// TestBareZone: only times in no zone at all are taken to be in the one that is given.
+func TestBareZone(t *testing.T) {
+	for lines, want := range map[string]string{
+		"DTSTART:20261124T100000":                 "2026-11-24T09:00:00Z",
+		"DTSTART:20261124T100000Z":                "2026-11-24T10:00:00Z",
+		"DTSTART;TZID=Mars:20261124T100000":       "F2026-11-24T10:00:00",
+		"DTSTART;VALUE=DATE:20261124":             "2026-11-24",
+		"DTSTART;TZID=Asia/Tokyo:20261124T100000": "2026-11-24T01:00:00Z",
+	} {
+		calendars, err := Parse([]byte("BEGIN:VCALENDAR\nBEGIN:VEVENT\n" + lines + "\nEND:VEVENT\nEND:VCALENDAR\n"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		again, err := Parse([]byte(calendars[0].Bare(calendars[0].Events[0], "Europe/Berlin")))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := again[0].Events[0].Start.String(); got != want {
+			t.Errorf("%s: %q, want %q", lines, got, want)
+		}
 	}
 }
