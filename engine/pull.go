@@ -67,8 +67,8 @@ func (e *Engine) catchUp(ctx context.Context, c connectors.Connector, s SourceSt
 	if reading != e.fingerprint {
 		cur = "" // its copies were read in another way: list anew
 		if saved != "" {
-			if err := e.Store.ForgetOrigins(ctx, s.ID); err != nil {
-				return false, &storeError{fmt.Errorf("forget the mails of %s: %w", s.ID, err)}
+			if err := e.Store.Reread(ctx, s.ID, e.reading); err != nil {
+				return false, &storeError{fmt.Errorf("have the mails of %s read again: %w", s.ID, err)}
 			}
 		}
 	}

@@ -32,8 +32,8 @@ type Store interface {
 
 	// PutLetters keeps letters, whose events must be distilled, and makes their source due.
 	PutLetters(ctx context.Context, src calendar.SourceID, letters []connectors.Letter) error
-	// ForgetOrigins forgets of which mails there are letters, so that they are read again.
-	ForgetOrigins(ctx context.Context, src calendar.SourceID) error
+	// Reread forgets of which mails there are letters, so that they are read again, and distils those that are kept anew.
+	Reread(ctx context.Context, src calendar.SourceID, reading calendar.Reading) error
 
 	// MakeDue counts a push: the source is due at the given time, if it was not due earlier. One that waits
 	// because it failed goes on waiting.

@@ -87,9 +87,42 @@ func encodeNews(src calendar.SourceID, l connectors.Letter) (string, error) {
 	return string(b), err
 }
 
-// ForgetOrigins has the source's mails read again.
-func (s *Store) ForgetOrigins(ctx context.Context, src calendar.SourceID) error {
-	return db.New(s.sql).ForgetLetterOrigins(ctx, string(src))
+// Reread has the source's mails read again, and what is kept of them distilled anew: not every mail can be read again.
+func (s *Store) Reread(ctx context.Context, src calendar.SourceID, reading calendar.Reading) error {
+	return s.within(ctx, func(q *db.Queries) error {
+		if err := q.ForgetLetterOrigins(ctx, string(src)); err != nil {
+			return fmt.Errorf("forget the mails of %s: %w", src, err)
+		}
+		const some = 500
+		for seq, more := int64(0), true; more; {
+			rows, err := q.LettersAfter(ctx, db.LettersAfterParams{Source: string(src), After: seq, N: some})
+			if err != nil {
+				return fmt.Errorf("read letters: %w", err)
+			}
+			letters, err := toLetters(rows, nil)
+			if err != nil {
+				return err
+			}
+			for i, l := range letters {
+				for k := range l.News {
+					l.News[k].Event = l.News[k].Event.Distil(reading)
+				}
+				data, err := encodeNews(src, l)
+				if err != nil {
+					return err
+				}
+				if r := rows[i]; data != r.Data {
+					row := db.PutLetterParams{Source: r.Source, ID: r.ID, Seq: r.Seq, ReceivedAt: r.ReceivedAt, Sender: r.Sender, State: r.State, Reason: r.Reason, Data: data}
+					if err := q.PutLetter(ctx, row); err != nil {
+						return fmt.Errorf("store the letter %s: %w", r.ID, err)
+					}
+				}
+				seq = l.Seq
+			}
+			more = len(rows) == some
+		}
+		return nil
+	})
 }
 
 // Letters are what is kept of mails.

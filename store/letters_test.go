@@ -128,7 +128,7 @@ func TestReread(t *testing.T) {
 	if released.Source != mailbox || released.State != connectors.LetterReleased {
 		t.Errorf("%+v", released)
 	}
-	if err := s.ForgetOrigins(t.Context(), mailbox); err != nil {
+	if err := s.Reread(t.Context(), mailbox, calendar.Reading{}); err != nil {
 		t.Fatal(err)
 	}
 	if known, err := s.Letters().Known(t.Context(), mailbox, []string{"1"}); err != nil || known["1"] {
@@ -140,6 +140,31 @@ func TestReread(t *testing.T) {
 	about, err := s.Letters().About(t.Context(), mailbox, "m")
 	if err != nil || len(about) != 1 || about[0].News[0].Event.Title != "b" || about[0].State != connectors.LetterReleased {
 		t.Errorf("%+v, error %v", about, err)
+	}
+}
+
+// TestPrivateLetters: once private events do not count any more, nothing is left of those that were kept but their times.
+func TestPrivateLetters(t *testing.T) {
+	s := open(t)
+	var letters []connectors.Letter
+	for i := range 600 {
+		letters = append(letters, connectors.Letter{ID: fmt.Sprint(i), State: connectors.LetterAccepted, News: []connectors.News{{Meeting: fmt.Sprint("m", i), Event: calendar.Event{
+			Title: "hush", Visibility: []string{calendar.VisibilityPrivate, calendar.VisibilityDefault}[i%2], Links: &linkparse.Found{},
+		}}}})
+	}
+	if err := s.PutLetters(t.Context(), mailbox, letters); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Reread(t.Context(), mailbox, calendar.Reading{DropPrivate: true}); err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range []string{"", "hush"} {
+		for _, n := range []int{i, 598 + i} {
+			about, err := s.Letters().About(t.Context(), mailbox, fmt.Sprint("m", n))
+			if err != nil || len(about) != 1 || about[0].News[0].Event.Title != want {
+				t.Errorf("letter %d: %+v, error %v", n, about, err)
+			}
+		}
 	}
 }
 
@@ -190,7 +215,8 @@ func TestQuarantine(t *testing.T) {
 	if diff := cmp.Diff([]string{"bb11", "aa22", "aa11"}, held()); diff != "" {
 		t.Error(diff)
 	}
-	for id, want := range map[string]string{"aa": "more than one", "cc": "no letter \"cc\" is held", "": "no letter", "aa11": "", "b": ""} {
+	for _, c := range [][2]string{{"aa", "more than one"}, {"cc", "no letter \"cc\" is held"}, {"", "no letter"}, {"aa11", ""}, {"b", ""}} {
+		id, want := c[0], c[1]
 		if _, err := q.Release(t.Context(), id); want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
 			t.Errorf("release %s: error %v, want %q", id, err, want)
 		}
