@@ -49,7 +49,7 @@ func (k *check) chain() (string, error) {
 			return "", fmt.Errorf("its ARC chain is sealed by %s, who is not believed", sealer)
 		}
 		_, results, _ := strings.Cut(sets[i].results.value(), ";") // behind the instance
-		if r, ok := ParseResults(unfold(results)); ok && k.passes(r) {
+		if r, ok := parseResults(unfold(results)); ok && k.passes(r) {
 			return sealer, nil
 		}
 	}

@@ -315,14 +315,14 @@ func FuzzResults(f *testing.F) {
 			if strings.ContainsAny(s, "()\"\\") {
 				break
 			}
-			r, _ := ParseResults("host; x=" + fmt.Sprintf(hide, "; dmarc=pass "+s))
-			for _, res := range r.All {
-				if res.Method == "dmarc" {
+			r, _ := parseResults("host; x=" + fmt.Sprintf(hide, "; dmarc=pass "+s))
+			for _, res := range r.all {
+				if res.method == "dmarc" {
 					t.Fatalf("%q: %+v", s, r)
 				}
 			}
 		}
-		ParseResults(s)
+		parseResults(s)
 	})
 }
 

@@ -6,30 +6,30 @@ import (
 	"strings"
 )
 
-// Results are what one Authentication-Results field says (RFC 8601 section 2.2).
-type Results struct {
-	Host string // the authserv-id, in lower case; "" in Exchange Online's, which names none
-	All  []Result
+// results are what one Authentication-Results field says (RFC 8601 section 2.2).
+type results struct {
+	host string // the authserv-id, in lower case; "" in Exchange Online's, which names none
+	all  []result
 }
 
-// A Result is of one method.
-type Result struct {
-	Method string // in lower case: "dkim"
-	Value  string // in lower case: "pass"
-	// Properties are by type and name, in lower case: "header.d". Of several of one name the first counts.
-	Properties map[string]string
+// A result is of one method.
+type result struct {
+	method string // in lower case: "dkim"
+	value  string // in lower case: "pass"
+	// properties are by type and name, in lower case: "header.d". Of several of one name the first counts.
+	properties map[string]string
 }
 
-// ParseResults reads the value of an Authentication-Results field, also as Exchange Online writes it: without a host, and
+// parseResults reads the value of an Authentication-Results field, also as Exchange Online writes it: without a host, and
 // with a domain alone in place of a result. ok is false if it is none.
-func ParseResults(value string) (r Results, ok bool) {
+func parseResults(value string) (r results, ok bool) {
 	for i, part := range split(strip(value)) {
 		words := wordsOf(part)
 		if len(words) == 0 {
 			continue
 		}
 		if i == 0 && !strings.Contains(words[0], "=") {
-			r.Host = strings.ToLower(words[0])
+			r.host = strings.ToLower(words[0])
 			continue
 		}
 		method, value, is := strings.Cut(words[0], "=")
@@ -37,17 +37,17 @@ func ParseResults(value string) (r Results, ok bool) {
 			continue // "none", or a domain alone
 		}
 		method, _, _ = strings.Cut(strings.ToLower(method), "/") // its version
-		res := Result{Method: method, Value: strings.ToLower(value), Properties: map[string]string{}}
+		res := result{method: method, value: strings.ToLower(value), properties: map[string]string{}}
 		for _, w := range words[1:] {
 			if name, value, is := strings.Cut(w, "="); is {
-				if name = strings.ToLower(name); res.Properties[name] == "" {
-					res.Properties[name] = strings.ToLower(value)
+				if name = strings.ToLower(name); res.properties[name] == "" {
+					res.properties[name] = strings.ToLower(value)
 				}
 			}
 		}
-		r.All = append(r.All, res)
+		r.all = append(r.all, res)
 	}
-	return r, r.Host != "" || len(r.All) > 0
+	return r, r.host != "" || len(r.all) > 0
 }
 
 // A lexeme is a byte of a field's value; quoted ones separate nothing.
@@ -130,11 +130,11 @@ func wordsOf(part []lexeme) []string {
 
 // topmost are the Authentication-Results that the last hosts have written: the first ones from above, as far as no
 // other field but theirs is between them.
-func (m *message) topmost() []Results {
-	var all []Results
+func (m *message) topmost() []results {
+	var all []results
 	for _, f := range m.fields {
 		if f.name == "authentication-results" {
-			if r, ok := ParseResults(unfold(f.value())); ok {
+			if r, ok := parseResults(unfold(f.value())); ok {
 				all = append(all, r)
 			}
 		} else if len(all) > 0 {
@@ -150,28 +150,28 @@ func (k *check) results() (string, error) {
 	if len(all) == 0 {
 		return "", errors.New("it has no Authentication-Results")
 	}
-	if !holds(k.Results, all[0].Host) {
-		return "", fmt.Errorf("its Authentication-Results are of %q, which is not believed", all[0].Host)
+	if !holds(k.Results, all[0].host) {
+		return "", fmt.Errorf("its Authentication-Results are of %q, which is not believed", all[0].host)
 	}
 	for _, r := range all {
-		if r.Host == all[0].Host && k.passes(r) {
-			return r.Host, nil
+		if r.host == all[0].host && k.passes(r) {
+			return r.host, nil
 		}
 	}
-	return "", fmt.Errorf("the Authentication-Results of %s have no pass for %s", all[0].Host, k.mail.domain)
+	return "", fmt.Errorf("the Authentication-Results of %s have no pass for %s", all[0].host, k.mail.domain)
 }
 
 // passes reports whether the results vouch for the From: by DMARC, or by a signature that is aligned.
-func (k *check) passes(r Results) bool {
-	for _, res := range r.All {
-		p := res.Properties
+func (k *check) passes(r results) bool {
+	for _, res := range r.all {
+		p := res.properties
 		switch {
-		case res.Value != "pass":
-		case res.Method == "dmarc" && p["header.from"] == k.mail.domain:
+		case res.value != "pass":
+		case res.method == "dmarc" && p["header.from"] == k.mail.domain:
 			return true
-		case res.Method == "dkim" && p["header.d"] != "" && k.aligned(p["header.d"]):
+		case res.method == "dkim" && p["header.d"] != "" && k.aligned(p["header.d"]):
 			return true
-		case res.Method == "dkim" && p["header.d"] == "" && strings.HasPrefix(p["header.i"], "@") && k.aligned(p["header.i"][1:]):
+		case res.method == "dkim" && p["header.d"] == "" && strings.HasPrefix(p["header.i"], "@") && k.aligned(p["header.i"][1:]):
 			return true
 		}
 	}
@@ -184,7 +184,7 @@ func (k *check) exchange() (string, error) {
 		return "Exchange Online", nil
 	}
 	all := k.mail.topmost()
-	if len(all) == 0 || all[0].Host != "" {
+	if len(all) == 0 || all[0].host != "" {
 		return "", errors.New("it has no results of Exchange Online")
 	}
 	if k.passes(all[0]) {
