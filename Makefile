@@ -42,6 +42,7 @@ fuzz:
 	for t in $(LINKS); do go test ./linkparse -run XXX -fuzz "^$$t\$$" -fuzztime $(FUZZTIME) || exit 1; done
 	go test ./calendar -run XXX -fuzz FuzzCanonicalUID -fuzztime $(FUZZTIME)
 	go test ./internal/ics -run XXX -fuzz FuzzParse -fuzztime $(FUZZTIME)
+	go test ./internal/ics -run XXX -fuzz FuzzRule -fuzztime $(FUZZTIME)
 	go test ./internal/tnef -run XXX -fuzz FuzzCalendar -fuzztime $(FUZZTIME)
 	go test ./config -run XXX -fuzz FuzzDecode -fuzztime $(FUZZTIME)
 	go test ./connectors/coordinator -run XXX -fuzz FuzzReadInvite -fuzztime $(FUZZTIME)

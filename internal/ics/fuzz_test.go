@@ -82,3 +82,43 @@ func sane(t *testing.T, e *Event) {
 		}
 	}
 }
+
+// FuzzRule: whatever the rule, its occurrences come soon, in order, each once, from the start on, and those of a part of
+// the time are those of the whole that lie in it.
+func FuzzRule(f *testing.F) {
+	for _, rule := range []string{"FREQ=WEEKLY;BYDAY=MO,WE;COUNT=9", "FREQ=MONTHLY;BYDAY=-1FR;BYSETPOS=-1", "FREQ=YEARLY;BYWEEKNO=53,-1;WKST=SU", "FREQ=DAILY;INTERVAL=3;UNTIL=20270101", "FREQ=YEARLY;BYYEARDAY=-1,366;BYHOUR=1,2"} {
+		f.Add("TZID=Europe/Berlin:20261025T023000", rule)
+		f.Add("VALUE=DATE:20280229", rule)
+	}
+	f.Fuzz(func(t *testing.T, start, rule string) {
+		calendars, err := Parse([]byte("BEGIN:VEVENT\nDTSTART;" + start + "\nRRULE:" + rule + "\nEND:VEVENT\n"))
+		if err != nil || len(calendars) != 1 || len(calendars[0].Events) != 1 {
+			return
+		}
+		s := Series{Master: calendars[0].Events[0]}
+		all, err := s.Occurrences(windowStart, windowEnd)
+		if err != nil {
+			return
+		}
+		middle := windowStart.Add(windowEnd.Sub(windowStart) / 2)
+		later, err := s.Occurrences(middle, windowEnd)
+		if err != nil {
+			return
+		}
+		rest := map[string]bool{}
+		for _, o := range later {
+			rest[o.Original.String()] = true
+		}
+		for i, o := range all {
+			if i > 0 && !all[i-1].Original.Before(o.Original) {
+				t.Fatalf("%s, then %s", all[i-1].Original, o.Original)
+			}
+			if !o.Original.IsZero() && o.Original.Before(s.Master.Start) {
+				t.Fatalf("%s is before the start", o.Original)
+			}
+			if in := !o.Start.instant().Before(middle); in && !o.Original.IsZero() && !rest[o.Original.String()] {
+				t.Fatalf("%s is not among those from %s on", o.Start, middle)
+			}
+		}
+	})
+}

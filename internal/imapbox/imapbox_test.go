@@ -196,6 +196,7 @@ type wire struct {
 	mu     sync.Mutex
 	to     string
 	silent bool // nothing goes through any more
+	slow   bool // a byte at a time
 	inject string
 }
 
@@ -221,7 +222,12 @@ func (w *wire) dial(context.Context, string, string) (net.Conn, error) {
 			if down && inject != "" && !bytes.HasPrefix(line, []byte("* OK")) {
 				_, _ = io.WriteString(dst, inject)
 			}
-			if _, err2 := dst.Write(line); err != nil || err2 != nil {
+			for chunk := range slices.Chunk(line, map[bool]int{true: 1, false: max(1, len(line))}[w.slow]) {
+				if _, err := dst.Write(chunk); err != nil {
+					return
+				}
+			}
+			if err != nil {
 				return
 			}
 		}
@@ -264,6 +270,20 @@ func TestBlackHole(t *testing.T) {
 		if err := f(b); err == nil {
 			t.Errorf("%s: no error", name)
 		}
+	}
+}
+
+// TestSlow: a connection that gives a byte at a time gives everything.
+func TestSlow(t *testing.T) {
+	s := dovecot.Start(t)
+	for i := range 20 {
+		s.Deliver(ana, text(i))
+	}
+	w := &wire{to: s.IMAP, slow: true}
+	b := box(s)
+	b.Security, b.Dial = None, w.dial
+	if mails, _, err := b.Fetch(t.Context(), Position{}, 100, none); err != nil || len(mails) != 20 {
+		t.Errorf("%d mails, error %v", len(mails), err)
 	}
 }
 
