@@ -39,6 +39,19 @@ const (
 // Counts reports whether what the letter says counts.
 func (l Letter) Counts() bool { return l.State == LetterAccepted || l.State == LetterReleased }
 
+// Distil leaves of the letter what may be stored: its events distilled, and of one that tells of private events alone not
+// even who sent it. It is idempotent.
+func (l *Letter) Distil(r calendar.Reading) {
+	private := len(l.News) > 0
+	for i := range l.News {
+		private = private && l.News[i].Event.Private()
+		l.News[i].Event = l.News[i].Event.Distil(r)
+	}
+	if private && r.DropPrivate {
+		l.Sender = ""
+	}
+}
+
 // News is what a letter says of one event.
 type News struct {
 	// Meeting is the event's calendar.CanonicalUID.

@@ -48,20 +48,19 @@ func (d desk) Changed(src calendar.Source) {
 	e.Wake()
 }
 
-// readLetters distils what letters say. Of one that tells of a private event alone, nobody is to know who sent it.
+// readLetters puts links in place of what people wrote.
 func (e *Engine) readLetters(ctx context.Context, reading calendar.Reading, source calendar.SourceID, letters []connectors.Letter) {
 	for i := range letters {
-		l := &letters[i]
-		private := len(l.News) > 0
-		for k := range l.News {
-			private = private && l.News[k].Event.Private()
-			one := []calendar.Event{l.News[k].Event}
-			e.read(ctx, reading, source, one)
-			l.News[k].Event = one[0]
+		news := letters[i].News
+		events := make([]calendar.Event, len(news))
+		for k, n := range news {
+			events[k] = n.Event
 		}
-		if private && reading.DropPrivate {
-			l.Sender = ""
+		e.read(ctx, reading, source, events)
+		for k := range news {
+			news[k].Event = events[k]
 		}
+		letters[i].Distil(reading)
 	}
 }
 

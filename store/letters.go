@@ -104,15 +104,13 @@ func (s *Store) Reread(ctx context.Context, src calendar.SourceID, reading calen
 				return err
 			}
 			for i, l := range letters {
-				for k := range l.News {
-					l.News[k].Event = l.News[k].Event.Distil(reading)
-				}
+				l.Distil(reading)
 				data, err := encodeNews(src, l)
 				if err != nil {
 					return err
 				}
-				if r := rows[i]; data != r.Data {
-					row := db.PutLetterParams{Source: r.Source, ID: r.ID, Seq: r.Seq, ReceivedAt: r.ReceivedAt, Sender: r.Sender, State: r.State, Reason: r.Reason, Data: data}
+				if r := rows[i]; data != r.Data || l.Sender != r.Sender {
+					row := db.PutLetterParams{Source: r.Source, ID: r.ID, Seq: r.Seq, ReceivedAt: r.ReceivedAt, Sender: l.Sender, State: r.State, Reason: r.Reason, Data: data}
 					if err := q.PutLetter(ctx, row); err != nil {
 						return fmt.Errorf("store the letter %s: %w", r.ID, err)
 					}

@@ -148,7 +148,7 @@ func TestPrivateLetters(t *testing.T) {
 	s := open(t)
 	var letters []connectors.Letter
 	for i := range 600 {
-		letters = append(letters, connectors.Letter{ID: fmt.Sprint(i), State: connectors.LetterAccepted, News: []connectors.News{{Meeting: fmt.Sprint("m", i), Event: calendar.Event{
+		letters = append(letters, connectors.Letter{ID: fmt.Sprint(i), Sender: "hush", State: connectors.LetterAccepted, News: []connectors.News{{Meeting: fmt.Sprint("m", i), Event: calendar.Event{
 			Title: "hush", Visibility: []string{calendar.VisibilityPrivate, calendar.VisibilityDefault}[i%2], Links: &linkparse.Found{},
 		}}}})
 	}
@@ -161,7 +161,7 @@ func TestPrivateLetters(t *testing.T) {
 	for i, want := range []string{"", "hush"} {
 		for _, n := range []int{i, 598 + i} {
 			about, err := s.Letters().About(t.Context(), mailbox, fmt.Sprint("m", n))
-			if err != nil || len(about) != 1 || about[0].News[0].Event.Title != want {
+			if err != nil || len(about) != 1 || about[0].News[0].Event.Title != want || about[0].Sender != want {
 				t.Errorf("letter %d: %+v, error %v", n, about, err)
 			}
 		}

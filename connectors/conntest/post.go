@@ -26,11 +26,8 @@ func NewPost() *Post {
 // Keep keeps letters, each once.
 func (p *Post) Keep(letters ...connectors.Letter) {
 	for _, l := range letters {
-		for i := range l.News {
-			if p.Whole {
-				break
-			}
-			l.News[i].Event = l.News[i].Event.Distil(calendar.Reading{})
+		if !p.Whole {
+			l.Distil(calendar.Reading{})
 		}
 		if l.Origin != "" {
 			p.origins[l.Origin] = true

@@ -133,16 +133,6 @@ type connector struct {
 
 var _ connectors.Connector = (*connector)(nil)
 
-// A box is where mails are fetched from.
-type box interface {
-	// fetch gives mails that are not known behind a position, and the next position. No mails and the position that
-	// was given: there is nothing new. The zero position is before all mails.
-	fetch(ctx context.Context, pos string, known knower) (mails []mail, next string, err error)
-}
-
-// A knower says of which of these origins there are letters.
-type knower func(ctx context.Context, origins []string) (map[string]bool, error)
-
 // Sources is the mailbox, whoever the users are. What mail is handed over with must be there.
 func (c *connector) Sources(ctx context.Context, _ []string) ([]calendar.Source, error) {
 	if c.cfg.HTTP.TokenFile != "" {

@@ -89,7 +89,8 @@ func fingerprint(files []file) string {
 // batch is how many mails are read at a time.
 const batch = 200
 
-// fetch reads mails that nobody has read. The position is the folder's fingerprint when all had been.
+// fetch reads mails that nobody has read. The position is the folder's fingerprint, and while not all have been read, the
+// last one that was.
 func (f folder) fetch(ctx context.Context, pos string, known knower) ([]mail, string, error) {
 	files, err := f.list()
 	if err != nil {
@@ -98,6 +99,9 @@ func (f folder) fetch(ctx context.Context, pos string, known knower) ([]mail, st
 	print := fingerprint(files)
 	if print == pos {
 		return nil, pos, nil
+	}
+	if last, under := strings.CutPrefix(pos, print+" "); under {
+		files = slices.DeleteFunc(files, func(f file) bool { return f.name <= last })
 	}
 	var mails []mail
 	for chunk := range slices.Chunk(files, batch) {
@@ -122,7 +126,7 @@ func (f folder) fetch(ctx context.Context, pos string, known knower) ([]mail, st
 			}
 		}
 		if len(mails) > 0 {
-			return mails, pos, ctx.Err() // the rest the next time
+			return mails, print + " " + chunk[len(chunk)-1].name, ctx.Err() // the rest the next time
 		}
 	}
 	return nil, print, ctx.Err()

@@ -16,7 +16,6 @@ import (
 	"golang.org/x/oauth2"
 	"golang.org/x/oauth2/clientcredentials"
 	"golang.org/x/oauth2/google"
-	"golang.org/x/sync/errgroup"
 
 	"example.com/syncd/connectors"
 	"example.com/syncd/internal/imapbox"
@@ -163,7 +162,7 @@ func firstLine(s string) string {
 	return strings.TrimSpace(line)
 }
 
-// listenIMAP tells of new mail until ctx ends.
+// listen tells of new mail until ctx ends.
 func (w *imapWay) listen(ctx context.Context, changed func()) error {
 	for next := uint32(0); ; {
 		var err error
@@ -217,52 +216,4 @@ func (t *tokens) token(ctx context.Context) (string, error) {
 	}
 	t.held = got
 	return got.AccessToken, nil
-}
-
-// A pair are two boxes: a mailbox and a folder. Positions are of both.
-type pair struct{ first, second box }
-
-func (p pair) fetch(ctx context.Context, pos string, known knower) ([]mail, string, error) {
-	var at [2]string
-	if pos != "" {
-		if err := json.Unmarshal([]byte(pos), &at); err != nil {
-			return nil, pos, fmt.Errorf("coordinator: the position in two boxes: %w", connectors.ErrCursor)
-		}
-	}
-	before := at
-	for i, b := range []box{p.first, p.second} {
-		mails, next, err := b.fetch(ctx, at[i], known)
-		if err != nil {
-			return nil, pos, err
-		}
-		at[i] = next
-		if len(mails) > 0 {
-			text, err := json.Marshal(at)
-			return mails, string(text), err
-		}
-	}
-	if at == before {
-		return nil, pos, nil
-	}
-	text, err := json.Marshal(at)
-	return nil, string(text), err
-}
-
-var _ connectors.Listener = (*connector)(nil)
-
-// Listen takes mail that is handed over, and tells of new mail in the mailbox.
-func (c *connector) Listen(ctx context.Context, d connectors.Desk) error {
-	g, ctx := errgroup.WithContext(ctx)
-	if c.cfg.LMTP.Listen != "" {
-		g.Go(func() error { return c.listenLMTP(ctx, d) })
-	}
-	if c.cfg.IMAP.Server != "" {
-		w := c.imap()
-		g.Go(func() error { return w.listen(ctx, func() { d.Changed(c.source) }) })
-	}
-	g.Go(func() error {
-		<-ctx.Done() // there is nothing else to listen to
-		return ctx.Err()
-	})
-	return g.Wait()
 }
