@@ -26,11 +26,15 @@ var _ schedule.Sink = (*File)(nil)
 func NewFile(name string) *File { return &File{name: name} }
 
 // Deliver appends s and waits until it is on the disk.
-func (f *File) Deliver(_ context.Context, s schedule.Schedule) (err error) {
-	line, err := json.Marshal(s)
+func (f *File) Deliver(_ context.Context, d schedule.Delivery) (schedule.Receipt, error) {
+	line, err := json.Marshal(d.Schedule)
 	if err != nil {
-		return fmt.Errorf("deliver to %s: %w", f.name, err)
+		return schedule.Receipt{}, fmt.Errorf("deliver to %s: %w", f.name, err)
 	}
+	return schedule.Receipt{}, f.write(line)
+}
+
+func (f *File) write(line []byte) (err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if err := os.MkdirAll(filepath.Dir(f.name), 0o700); err != nil {

@@ -17,7 +17,7 @@ func TestFile(t *testing.T) {
 	f := NewFile(name)
 	deliver := func(id string, revision int) {
 		t.Helper()
-		if err := f.Deliver(t.Context(), schedule.Schedule{ID: id, Revision: revision}); err != nil {
+		if _, err := f.Deliver(t.Context(), schedule.Delivery{Schedule: schedule.Schedule{ID: id, Revision: revision}}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -53,7 +53,7 @@ func TestFile(t *testing.T) {
 
 func TestFileFails(t *testing.T) {
 	dir := t.TempDir()
-	if err := NewFile(dir).Deliver(t.Context(), schedule.Schedule{ID: "a"}); err == nil || !strings.Contains(err.Error(), dir) {
+	if _, err := NewFile(dir).Deliver(t.Context(), schedule.Delivery{Schedule: schedule.Schedule{ID: "a"}}); err == nil || !strings.Contains(err.Error(), dir) {
 		t.Errorf("a folder instead of a file: got %v, want an error that names it", err)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"example.com/syncd/calendar"
+	"example.com/syncd/schedule"
 )
 
 // deliverAll empties the outbox into the sinks, in its order. Behind a revision that could not be
@@ -69,7 +70,7 @@ func (w waiting) has(d Delivery) bool {
 // deliver hands d to every sink and returns what failed, in words.
 func (e *Engine) deliver(ctx context.Context, d Delivery) (failure string) {
 	for _, sink := range e.Sinks {
-		if err := sink.Deliver(ctx, d.Schedule); err != nil {
+		if _, err := sink.Deliver(ctx, schedule.Delivery{Schedule: d.Schedule, Attempt: d.Attempts + 1, Now: e.Now()}); err != nil {
 			e.Log.Warn("a schedule could not be delivered; it stays in the outbox",
 				"schedule", d.Schedule.ID, "revision", d.Schedule.Revision, "attempts", d.Attempts+1, "error", err)
 			return err.Error()

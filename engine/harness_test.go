@@ -158,16 +158,17 @@ type recorder struct {
 	fails func() bool
 }
 
-func (r *recorder) Deliver(_ context.Context, s schedule.Schedule) error {
+func (r *recorder) Deliver(_ context.Context, d schedule.Delivery) (schedule.Receipt, error) {
+	s := d.Schedule
 	if r.fails != nil && r.fails() {
-		return errors.New("the recorder is down")
+		return schedule.Receipt{}, errors.New("the recorder is down")
 	}
 	prev := r.has[s.ID]
 	if s.Revision != prev.Revision+1 && s.Revision != prev.Revision {
 		r.t.Errorf("%s: revision %d comes behind %d", s.ID, s.Revision, prev.Revision)
 	}
 	r.has[s.ID] = s
-	return nil
+	return schedule.Receipt{}, nil
 }
 
 // live are the recorder's recordings to come, by meeting.

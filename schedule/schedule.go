@@ -3,7 +3,6 @@
 package schedule
 
 import (
-	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"slices"
@@ -42,12 +41,6 @@ type Schedule struct {
 	// Reasons are the decisions behind this revision, one a meeting. A reason that changes without
 	// changing what is recorded makes no revision.
 	Reasons []eligibility.Decision `json:"reasons,omitempty"`
-}
-
-// A Sink receives schedules: at least once, in order for each schedule, idempotent by (ID, Revision).
-// An error means that it may or may not have arrived, and that it will be delivered again.
-type Sink interface {
-	Deliver(ctx context.Context, s Schedule) error
 }
 
 // ID is the n-th id (from 0) that a schedule founded by meeting k may have. The second and later ones
