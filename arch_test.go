@@ -52,16 +52,18 @@ var may = map[string]struct {
 
 // only lists packages that have few importers, with the reason.
 var only = map[string]struct{ importers, why string }{
-	"github.com/microsoftgraph/":    {"connectors/outlook/graph", "its models compile for minutes and take 4.5 GB"},
-	"google.golang.org/api/":        {"connectors/google", "one connector, one SDK"},
-	"modernc.org/sqlite":            {"store", "SQL stays in the store"},
-	"github.com/tink-crypto/":       {"internal/seal", "keys are in one place"},
-	module + "config/schema":        {"no package but tests", "the daemon needs no schemas"},
-	"github.com/invopop/jsonschema": {"config/schema", "the daemon needs no schemas"},
-	"testing":                       {"connectors/conntest internal/nodetest internal/debiantest internal/dovecot", "tests are no part of the program"},
-	module + "internal/nodetest":    {"no package but tests", "tests are no part of the program"},
-	module + "internal/dovecot":     {"no package but tests", "tests are no part of the program"},
-	module + "internal/debiantest":  {"internal/dovecot", "tests are no part of the program"},
+	"github.com/microsoftgraph/":     {"connectors/outlook/graph", "its models compile for minutes and take 4.5 GB"},
+	"google.golang.org/api/":         {"connectors/google", "one connector, one SDK"},
+	"modernc.org/sqlite":             {"store", "SQL stays in the store"},
+	"github.com/jackc/pgx/":          {"store internal/postgrestest", "SQL stays in the store"},
+	"github.com/tink-crypto/":        {"internal/seal", "keys are in one place"},
+	module + "config/schema":         {"no package but tests", "the daemon needs no schemas"},
+	"github.com/invopop/jsonschema":  {"config/schema", "the daemon needs no schemas"},
+	"testing":                        {"connectors/conntest internal/nodetest internal/debiantest internal/dovecot internal/postgrestest", "tests are no part of the program"},
+	module + "internal/nodetest":     {"no package but tests", "tests are no part of the program"},
+	module + "internal/dovecot":      {"no package but tests", "tests are no part of the program"},
+	module + "internal/postgrestest": {"no package but tests", "tests are no part of the program"},
+	module + "internal/debiantest":   {"internal/dovecot internal/postgrestest", "tests are no part of the program"},
 }
 
 // imports calls f for each import of each file that is no test. It parses the files itself: go test
