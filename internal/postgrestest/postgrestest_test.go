@@ -108,17 +108,9 @@ func TestSettings(t *testing.T) {
 // TestWrongSetting: who can't start a server is told what it said, and nothing stays.
 func TestWrongSetting(t *testing.T) {
 	managed(t)
-	p := find(t)
-	parent, err := os.MkdirTemp("", "pgt")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { os.RemoveAll(parent) })
-	if err := os.Chmod(parent, 0o777|os.ModeSticky); err != nil {
-		t.Fatal(err)
-	}
+	p, parent := find(t), open(t)
 	t.Setenv("TMPDIR", parent)
-	_, err = newCluster(p, []string{"max_connections = many"})
+	_, err := newCluster(p, []string{"max_connections = many"})
 	if err == nil || !strings.Contains(err.Error(), `invalid value for parameter "max_connections": "many"`) {
 		t.Error(err)
 	}
@@ -147,9 +139,9 @@ func TestStops(t *testing.T) {
 			t.Parallel()
 			s := Start(t)
 			db := s.Database(t)
-			before, open := connect(t, db), connect(t, db)
+			before, pending := connect(t, db), connect(t, db)
 			do(t, before, "CREATE TABLE x (n int)", "INSERT INTO x SELECT generate_series(1, 1000)")
-			do(t, open, "BEGIN", "INSERT INTO x VALUES (7000)")
+			do(t, pending, "BEGIN", "INSERT INTO x VALUES (7000)")
 			// Enough that the open transaction is in files, not in memory alone.
 			do(t, before, "CHECKPOINT", "INSERT INTO x SELECT generate_series(1001, 2000)")
 			s.Restart(mode)
@@ -202,21 +194,44 @@ func TestURLs(t *testing.T) {
 	}
 }
 
-func TestLongTemporaryDirectory(t *testing.T) {
+// open is a directory that everybody may use.
+func open(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "pgt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	if err := os.Chmod(dir, 0o777|os.ModeSticky); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+// TestTemporaryDirectories: one that is of no use is not used.
+func TestTemporaryDirectories(t *testing.T) {
 	managed(t)
-	p := find(t)
-	for name, parent := range map[string]string{"long": strings.Repeat("x", longest), "closed": "closed"} {
-		parent = filepath.Join(t.TempDir(), parent)
-		if err := os.Mkdir(parent, 0o700); err != nil {
+	p, parent := find(t), open(t)
+	for _, c := range []struct {
+		name string
+		mode os.FileMode
+		used bool
+	}{
+		{"short", 0o777, true},
+		{strings.Repeat("x", longest), 0o777, false}, // too long for a socket
+		{"closed", 0o700, p.user == nil},             // to the server's user
+	} {
+		dir := filepath.Join(parent, c.name)
+		if err := os.Mkdir(dir, c.mode); err != nil {
 			t.Fatal(err)
 		}
-		if name == "closed" && p.user == nil {
-			continue // it is open to us
+		if err := os.Chmod(dir, c.mode); err != nil {
+			t.Fatal(err)
 		}
-		t.Setenv("TMPDIR", parent)
+		t.Setenv("TMPDIR", dir)
 		s := Start(t)
-		if strings.HasPrefix(s.cluster.dir, parent) {
-			t.Errorf("%s: the server is in %s", name, s.cluster.dir)
+		if strings.HasPrefix(s.cluster.dir, dir) != c.used {
+			t.Errorf("%s: the server is in %s", c.name, s.cluster.dir)
 		}
 		connect(t, s.OverSocket(s.Database(t)))
 	}
@@ -224,7 +239,7 @@ func TestLongTemporaryDirectory(t *testing.T) {
 
 func TestEnvironment(t *testing.T) {
 	managed(t)
-	for _, name := range []string{"PGDATA", "PGPORT", "PGHOST", "PGUSER", "PGDATABASE"} {
+	for _, name := range []string{"PGDATA", "PGPORT", "PGHOST", "PGUSER", "PGDATABASE", "PGDATESTYLE", "PGCLIENTENCODING"} {
 		t.Setenv(name, "1")
 	}
 	connect(t, Start(t).Database(t))
