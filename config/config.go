@@ -30,13 +30,16 @@ type Config struct {
 	Path string `yaml:"-"` // the file, as it was named
 	Dir  string `yaml:"-"` // its directory
 
-	Store      string              `yaml:"store"`       // an SQLite file (syncd.db)
+	Store      string              `yaml:"store"`       // an SQLite file, or the URL of a PostgreSQL database: postgres://… (syncd.db)
 	PolicyPath string              `yaml:"policy"`      // the file of the company's rules (policy.yaml)
 	Policy     *eligibility.Policy `yaml:"-"`           // what that file says
 	Signals    string              `yaml:"signals"`     // JSON Lines of what people said of meetings; "": none
 	KeysetFile string              `yaml:"keyset_file"` // the keys that seal what users grant to connections; "": none
 	Horizon    Horizon             `yaml:"horizon"`
-	Poll       Duration            `yaml:"poll"`  // how long a quiet calendar rests, 1s to 1d (1m)
+	Poll       Duration            `yaml:"poll"`       // how long a calendar rests at least, 1s to 1d (1m)
+	PollQuiet  Duration            `yaml:"poll_quiet"` // how long one rests that does not change, up to 1d (15m)
+	Fresh      Duration            `yaml:"fresh"`      // how long before a recorder is told to join each calendar is read again at the latest, 30s to 1h (5m)
+	Retention  Duration            `yaml:"retention"`  // how long what has ended is kept, 1d to 3650d (90d)
 	Clock      time.Time           `yaml:"clock"` // when the daemon's clock starts, for recorded tenants; zero: the real time
 	// ResolveLinks has gateways asked where the links lead that can't be decoded offline.
 	ResolveLinks bool    `yaml:"resolve_links"`
@@ -102,6 +105,7 @@ func Load(path string, drivers []connectors.Driver) (*Config, error) {
 	f := file{Config: Config{
 		Path: path, Dir: filepath.Dir(path), Store: "syncd.db", PolicyPath: "policy.yaml",
 		Horizon: Horizon{Past: Duration(day), Future: Duration(28 * day)}, Poll: Duration(time.Minute),
+		PollQuiet: Duration(15 * time.Minute), Fresh: Duration(5 * time.Minute), Retention: Duration(90 * day),
 		Serve: Serve{Listen: "127.0.0.1:8787"},
 	}}
 	dec.document(&f)
@@ -111,8 +115,11 @@ func Load(path string, drivers []connectors.Driver) (*Config, error) {
 	for i := range c.Connections {
 		c.Connections[i].Tape = c.Resolve(c.Connections[i].Tape)
 	}
-	for _, name := range []*string{&c.Store, &c.PolicyPath, &c.Signals, &c.KeysetFile, &c.Deliver.File, &c.Serve.TokenFile} {
+	for _, name := range []*string{&c.PolicyPath, &c.Signals, &c.KeysetFile, &c.Deliver.File, &c.Serve.TokenFile} {
 		*name = c.Resolve(*name)
+	}
+	if !c.Shared() {
+		c.Store = c.Resolve(c.Store)
 	}
 	policyErr := c.loadPolicy(dec, names(drivers))
 	if err := errors.Join(dec.err(), policyErr); err != nil {
@@ -146,11 +153,15 @@ func (c *Config) Resolve(name string) string {
 // check reports settings that are of the right type and still make no sense.
 func (c *Config) check(d *decoder) {
 	// URLs are not repeated in the message: they hold passwords.
-	switch scheme, _, isURL := strings.Cut(c.Store, "://"); {
-	case isURL && (scheme == "postgres" || scheme == "postgresql"):
-		d.fail("store", ": this build has no PostgreSQL store yet: name an SQLite file")
+	switch _, _, isURL := strings.Cut(c.Store, "://"); {
+	case c.Shared():
+		if u, err := url.Parse(c.Store); err != nil || u.Path == "" && u.RawQuery == "" {
+			d.fail("store", " must be a URL such as postgres://syncd@db.acme.com/syncd")
+		} else if _, has := u.User.Password(); has {
+			d.fail("store", ": secrets are not written here: leave the password out of the URL, and have it in a file that passfile=FILE in the URL, or PGPASSFILE in the environment, names")
+		}
 	case isURL:
-		d.fail("store", " must be the name of an SQLite file, not a URL")
+		d.fail("store", " must be the name of an SQLite file, or a URL that begins with postgres://")
 	case c.Store == "":
 		d.fail("store", " must be the name of an SQLite file, not \"\"")
 	}
@@ -165,6 +176,9 @@ func (c *Config) check(d *decoder) {
 		{"horizon.past", c.Horizon.Past, time.Hour, 31 * day},
 		{"horizon.future", c.Horizon.Future, day, 90 * day},
 		{"poll", c.Poll, time.Second, day},
+		{"poll_quiet", c.PollQuiet, time.Second, day},
+		{"fresh", c.Fresh, 30 * time.Second, time.Hour},
+		{"retention", c.Retention, day, 3650 * day},
 	} {
 		if t := time.Duration(b.d); t < b.min || t > b.max {
 			d.fail(b.path, " must be between %s and %s, not %s", short(b.min), short(b.max), short(t))
@@ -178,6 +192,12 @@ func (c *Config) check(d *decoder) {
 	if _, bad := strconv.ParseUint(port, 10, 16); err != nil || bad != nil {
 		d.fail("serve.listen", " must be HOST:PORT such as 127.0.0.1:8787, or off, not %s", quote(c.Serve.Listen))
 	}
+}
+
+// Shared reports whether the store is a PostgreSQL database, which several processes may share.
+func (c *Config) Shared() bool {
+	scheme, _, _ := strings.Cut(c.Store, "://")
+	return scheme == "postgres" || scheme == "postgresql"
 }
 
 // PushForm is what the address looks like that providers are given: they take no other.

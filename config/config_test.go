@@ -116,6 +116,7 @@ keyset_file: keys.json
 	want := &Config{
 		Path: "etc/syncd.yaml", Dir: "etc", Store: "var/syncd.db", PolicyPath: "etc/rules.yaml", Signals: "etc/signals.jsonl", KeysetFile: "etc/keys.json",
 		Horizon: Horizon{Past: Duration(36 * time.Hour), Future: Duration(14 * 24 * time.Hour)}, Poll: Duration(5 * time.Second),
+		PollQuiet: Duration(15 * time.Minute), Fresh: Duration(5 * time.Minute), Retention: Duration(90 * day),
 		Deliver: Deliver{File: "/tmp/schedules.jsonl"}, Serve: Serve{Listen: ":8080", TokenFile: "etc/token"},
 		Push: Push{URL: "https://syncd.acme.com:8443"},
 		Connections: []Connection{
@@ -142,6 +143,7 @@ func TestLoadDefaults(t *testing.T) {
 	want := &Config{
 		Path: "syncd.yaml", Dir: ".", Store: "syncd.db", PolicyPath: "policy.yaml",
 		Horizon: Horizon{Past: Duration(2 * time.Hour), Future: Duration(672 * time.Hour)}, Poll: Duration(time.Minute),
+		PollQuiet: Duration(15 * time.Minute), Fresh: Duration(5 * time.Minute), Retention: Duration(90 * day),
 		Serve: Serve{Listen: "127.0.0.1:8787"},
 	}
 	if diff := cmp.Diff(want, c); diff != "" {
@@ -173,9 +175,9 @@ func TestLoadErrors(t *testing.T) {
 		{"empty name", "connections:\n- demo: {file: x}\n  name: \"\"\n", `syncd.yaml:3: connections[0].name must be of the characters a-z 0-9 . @ _ -, not ""`},
 		{"name twice", "connections:\n- name: a\n  demo: {file: x}\n- name: a\n  google: {domain: x}\n- demo: {file: y}\n  name: a\n", `syncd.yaml:7: connections[2].name: the demo connection on line 2 is called "a" already`},
 		{"the same twice, by an alias", "connections:\n- &a\n  name: a\n  demo: {file: x}\n- *a\n", `syncd.yaml:3: connections[1].name: the demo connection on line 2 is called "a" already`},
-		{"postgres", conn + "store: postgres://syncd:geheim@db/syncd\n", "syncd.yaml:2: store: this build has no PostgreSQL store yet: name an SQLite file"},
-		{"postgresql", conn + "store: postgresql://syncd:geheim@db/syncd\n", "syncd.yaml:2: store: this build has no PostgreSQL store yet: name an SQLite file"},
-		{"another URL", conn + "store: mysql://syncd:geheim@db/syncd\n", "syncd.yaml:2: store must be the name of an SQLite file, not a URL"},
+		{"postgres", conn + "store: postgres://syncd:geheim@db/syncd\n", "syncd.yaml:2: store: secrets are not written here: leave the password out of the URL, and have it in a file that passfile=FILE in the URL, or PGPASSFILE in the environment, names"},
+		{"postgresql", conn + "store: postgresql://syncd:geheim@db/syncd\n", "syncd.yaml:2: store: secrets are not written here: leave the password out of the URL, and have it in a file that passfile=FILE in the URL, or PGPASSFILE in the environment, names"},
+		{"another URL", conn + "store: mysql://syncd:geheim@db/syncd\n", "syncd.yaml:2: store must be the name of an SQLite file, or a URL that begins with postgres://"},
 		{"store without a name", conn + "store: \"\"\n", `syncd.yaml:2: store must be the name of an SQLite file, not ""`},
 		{"policy without a name", conn + "policy: \"\"\n", `syncd.yaml:2: policy must be the name of a policy's file, not ""`},
 		{"horizon", conn + "horizon:\n  past: 59m\n  future: 91d\n", "syncd.yaml:3: horizon.past must be between 1h and 31d, not 59m\nsyncd.yaml:4: horizon.future must be between 1d and 90d, not 91d"},
@@ -193,7 +195,7 @@ func TestLoadErrors(t *testing.T) {
 		{"clock", conn + "clock: noon\n", `syncd.yaml:2: clock must be a time such as 2026-11-23T08:00:00Z, not "noon"`},
 		{"no policy", conn + "policy: nowhere.yaml\n", "syncd.yaml:2: policy: nowhere.yaml: no such file (write one, or start from configs/policy.yaml)"},
 		{"an import without a driver", conn + "policy: imports.yaml\n", `imports.yaml:3: import.gogle: unknown driver (did you mean "google"? ` + drivers + ")"},
-		{"computed fields are no keys", conn + "path: x\n", `syncd.yaml:2: unknown key "path" (known here: store, policy, signals, keyset_file, horizon, poll, clock, resolve_links, deliver, serve, push, connections)`},
+		{"computed fields are no keys", conn + "path: x\n", `syncd.yaml:2: unknown key "path" (known here: store, policy, signals, keyset_file, horizon, poll, poll_quiet, fresh, retention, clock, resolve_links, deliver, serve, push, connections)`},
 		{"all at once, the policy's after", "stor: x.db\npolicy: bad.yaml\npoll: often\nconnections:\n  - name: acme\n    gogle: {domain: acme.com}\n",
 			"syncd.yaml:1: unknown key \"stor\" (did you mean \"store\"?)\n" +
 				"syncd.yaml:3: poll must be a duration such as 90s, 30m, 12h or 28d, not \"often\"\n" +

@@ -61,6 +61,9 @@ type News struct {
 	Times string
 	// Organizer is a fingerprint of whose meeting it is; "" if nobody says.
 	Organizer string
+	// Ends is when what it tells of is over. Zero: never, as far as anybody knows. A letter is kept for as long as one
+	// about the same meeting may matter.
+	Ends time.Time
 	// Event has people, title and links. It is distilled before it is kept.
 	Event calendar.Event
 }

@@ -6,59 +6,89 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"strings"
+	"sync"
 	"time"
 
-	"example.com/syncd/calendar"
 	"example.com/syncd/eligibility"
 	"example.com/syncd/schedule"
 )
 
-// batch is how many meetings or deliveries are fetched at a time.
-const batch = 500
+// How many meetings are decided in one transaction, and how many jobs are fetched at a time.
+const (
+	decidesAtOnce = 100
+	batch         = 500
+)
 
-// decideAll decides every undecided meeting.
-func (e *Engine) decideAll(ctx context.Context) error {
-	sources, err := e.Store.Sources(ctx)
+// judges keeps the judge in use: it has all calendars in it.
+type judges struct {
+	mu     sync.Mutex
+	judge  Judge
+	rules  *rules
+	access int64
+}
+
+// judge decides by these rules, and by what can be read now.
+func (e *Engine) judge(ctx context.Context, x *rules) (Judge, error) {
+	access, _, err := e.Store.Access(ctx)
 	if err != nil {
-		return fmt.Errorf("read the sources: %w", err)
+		return Judge{}, fmt.Errorf("read what can be read: %w", err)
 	}
-	if live := live(sources, e.connected, false); !maps.Equal(live, e.decidedWith) {
-		// Whether a member is recordable hangs on it, in any meeting.
-		if err := e.Store.MarkUndecided(ctx, e.Now()); err != nil {
-			return fmt.Errorf("mark meetings as undecided: %w", err)
-		}
-		e.decidedWith = live
-	}
-	judge := NewJudge(e.decider, sources, e.connected)
-	for {
-		keys, err := e.Store.Undecided(ctx, batch)
+	j := &e.judges
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.rules != x || j.access != access {
+		sources, err := e.Store.Sources(ctx)
 		if err != nil {
-			return fmt.Errorf("read the undecided meetings: %w", err)
+			return Judge{}, fmt.Errorf("read the sources: %w", err)
 		}
-		for _, k := range keys {
-			err := e.Store.Decide(ctx, k, func(tx Tx) error { return e.decide(tx, k, judge, e.Now()) })
-			if errors.Is(err, ErrStale) {
-				continue // another process decides this call; the meeting is still marked
-			}
-			if err != nil {
-				return fmt.Errorf("decide %s: %w", k, err)
-			}
+		j.judge, j.rules, j.access = NewJudge(x.decider, sources, e.connected), x, access
+	}
+	return j.judge, nil
+}
+
+// decideAll decides what is undecided. A meeting that can't be decided is put aside, and costs itself alone.
+func (e *Engine) decideAll(ctx context.Context, _ Job) error {
+	for n := decidesAtOnce; ; {
+		x := e.inUse()
+		judge, err := e.judge(ctx, x)
+		if err != nil {
+			return err
 		}
-		if len(keys) < batch {
+		now := e.Now()
+		more, err := e.Store.Decide(ctx, x.rules, n, now, func(tx Tx) error {
+			if err := e.decide(tx, judge, now); err != nil {
+				return fmt.Errorf("decide %s: %w", tx.Key(), err)
+			}
 			return nil
+		})
+		switch {
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case errors.Is(err, ErrRules):
+			return err
+		case err != nil && n > 1:
+			n = 1 // to find out which one it is
+		case err != nil:
+			if e.Store.Postpone(ctx, now, err.Error()) != nil {
+				return err // it is the store, not the meeting
+			}
+			e.Log.Error("a meeting can't be decided; it is tried again", "error", err)
+		case !more:
+			return nil
+		default:
+			n = decidesAtOnce
 		}
 	}
 }
 
-// decide is one step: decision, schedules and outbox change together or not at all.
-func (e *Engine) decide(tx Tx, k calendar.Key, judge Judge, now time.Time) error {
+// decide is one step: decision, schedules and messages change together or not at all.
+func (e *Engine) decide(tx Tx, judge Judge, now time.Time) error {
 	m, err := tx.Meeting()
 	if err != nil {
 		return err
 	}
-	m.Key = k
+	m.Key = tx.Key()
 	prev, known, err := tx.Decision()
 	if err != nil {
 		return err
@@ -78,12 +108,18 @@ func (e *Engine) decide(tx Tx, k calendar.Key, judge Judge, now time.Time) error
 	if err := tx.PutDecision(next); err != nil {
 		return err
 	}
+	if !next.Planned().Record && (!known || !prev.Planned().Record) {
+		return nil // nothing was to be recorded, and nothing is
+	}
 	decisions, schedules, err := tx.Neighbours()
 	if err != nil {
 		return err
 	}
 	for _, s := range schedule.Plan(schedules, decisions, now) {
 		if err := tx.PutSchedule(s, now); err != nil {
+			return err
+		}
+		if err := e.tell(tx, s, now); err != nil {
 			return err
 		}
 	}

@@ -2,79 +2,99 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
+	"time"
 
-	"example.com/syncd/calendar"
 	"example.com/syncd/schedule"
 )
 
-// deliverAll empties the outbox into the sinks, in its order. Behind a revision that could not be
-// delivered, everything waits that has to do with it: later revisions of its schedule, the rest of the
-// plan that it is part of, and whatever has to do with one of its meetings. A recorder that misses a cancellation
-// must not be given the same meeting under another schedule.
-func (e *Engine) deliverAll(ctx context.Context) error {
-	w := waiting{schedules: map[string]bool{}, plans: map[int64]bool{}, meetings: map[calendar.Key]bool{}}
-	for {
-		deliveries, err := e.Store.Outbox(ctx, batch)
+// What delivering takes, and how long it is tried.
+const (
+	takes         = 16               // messages at a time, from a recorder that answers at once
+	swift         = time.Second      // so it does
+	deliveryLasts = 20 * time.Second // one attempt
+	deliveryLease = 45 * time.Second
+	firstRest     = 2 * time.Second // behind a failure; then twice as long each time
+	shortRest     = 5 * time.Second // at most so long shortly before the start
+	longRest      = 15 * time.Minute
+	givesUp       = 72 * time.Hour // behind the first attempt
+)
+
+// deliverAll tells a target what it can be told now, until nothing is left.
+func (e *Engine) deliverAll(ctx context.Context, j Job) error {
+	i := slices.IndexFunc(e.Targets, func(t schedule.Target) bool { return t.Name == j.Subject })
+	if i < 0 {
+		return nil // another process has it
+	}
+	for n := takes; ; {
+		now := e.Now()
+		messages, err := e.Store.Take(ctx, j.Subject, n, now, now.Add(deliveryLease))
 		if err != nil {
 			return fmt.Errorf("read the outbox: %w", err)
 		}
-		delivered := 0
-		for _, d := range deliveries {
-			if w.has(d) {
-				w.add(d)
-				continue
-			}
-			failure := e.deliver(ctx, d)
-			if ctx.Err() != nil {
-				return ctx.Err()
-			}
-			if failure == "" {
-				delivered++
-			} else {
-				w.add(d)
-			}
-			if err := e.Store.Delivered(ctx, d.Seq, failure, e.Now()); err != nil {
-				return fmt.Errorf("note the delivery of %s revision %d: %w", d.Schedule.ID, d.Schedule.Revision, err)
-			}
-		}
-		if len(deliveries) < batch || delivered == 0 {
+		if len(messages) == 0 {
 			return nil
 		}
-	}
-}
-
-// waiting is what must not be delivered before something else has been.
-type waiting struct {
-	schedules map[string]bool
-	plans     map[int64]bool
-	meetings  map[calendar.Key]bool
-}
-
-func (w waiting) add(d Delivery) {
-	w.schedules[d.Schedule.ID], w.plans[d.Plan] = true, true
-	for _, k := range d.Meetings {
-		w.meetings[k] = true
-	}
-}
-
-func (w waiting) has(d Delivery) bool {
-	for _, k := range d.Meetings {
-		if w.meetings[k] {
-			return true
+		began := time.Now()
+		for _, m := range messages {
+			if time.Since(began) > deliveryLease-deliveryLasts {
+				break // their leases end soon, and they are taken again
+			}
+			if err := e.deliver(ctx, e.Targets[i], m); err != nil {
+				return err
+			}
+		}
+		n = takes
+		if time.Since(began) > swift {
+			n = 1
 		}
 	}
-	return w.schedules[d.Schedule.ID] || w.plans[d.Plan]
 }
 
-// deliver hands d to every sink and returns what failed, in words.
-func (e *Engine) deliver(ctx context.Context, d Delivery) (failure string) {
-	for _, sink := range e.Sinks {
-		if _, err := sink.Deliver(ctx, schedule.Delivery{Schedule: d.Schedule, Attempt: d.Attempts + 1, Now: e.Now()}); err != nil {
-			e.Log.Warn("a schedule could not be delivered; it stays in the outbox",
-				"schedule", d.Schedule.ID, "revision", d.Schedule.Revision, "attempts", d.Attempts+1, "error", err)
-			return err.Error()
-		}
+// deliver tells t one thing, and notes what came of it.
+func (e *Engine) deliver(ctx context.Context, t schedule.Target, m Message) error {
+	limited, cancel := context.WithTimeout(ctx, deliveryLasts)
+	receipt, failure := t.Sink.Deliver(limited, schedule.Delivery{Schedule: m.Schedule, Key: m.Key(), Note: m.Note, Attempt: m.Attempts + 1, Now: e.Now()})
+	cancel()
+	if ctx.Err() != nil {
+		return ctx.Err()
 	}
-	return ""
+	r := e.outcome(m, failure)
+	r.Note = receipt.Note
+	if failure != nil {
+		e.Log.Warn("a schedule could not be delivered", "target", t.Name, "schedule", m.Schedule.ID, "revision", m.Schedule.Revision,
+			"attempts", m.Attempts+1, "gave_up", r.GaveUp, "again_at", r.Again, "error", failure)
+	}
+	err := e.Store.Delivered(ctx, m, r)
+	if err != nil && !errors.Is(err, ErrStale) {
+		return fmt.Errorf("note the delivery of %s to %s: %w", m.Key(), t.Name, err)
+	}
+	return nil
+}
+
+// outcome says when a message that failed is delivered again: soon if the recording is about to start.
+func (e *Engine) outcome(m Message, failure error) DeliveryReport {
+	now := e.Now()
+	r := DeliveryReport{At: now}
+	if failure == nil {
+		return r
+	}
+	r.Error = failure.Error()
+	rest := min(firstRest<<min(m.Attempts, 20), longRest)
+	if away := m.Schedule.Start.Sub(now); away/4 < rest && m.Schedule.End.After(now) {
+		rest = min(rest, max(shortRest, away/4))
+	}
+	rest = e.jitter(rest)
+	var retry *schedule.RetryError
+	switch {
+	case errors.Is(failure, schedule.ErrRejected), now.Sub(m.Written) > givesUp:
+		r.GaveUp = true
+		return r
+	case errors.As(failure, &retry):
+		rest, r.NewKey = max(time.Second, min(retry.After, maxThrottle)), retry.NewKey
+	}
+	r.Again = now.Add(rest)
+	return r
 }

@@ -26,11 +26,8 @@ func (e *Engine) MailReceiver(driver, account string) (connectors.MailReceiver, 
 // Deliver keeps the letter, and has its source pulled.
 func (d desk) Deliver(ctx context.Context, src calendar.Source, l connectors.Letter) error {
 	e := d.e
-	e.mu.Lock()
-	reading := e.reading
-	e.mu.Unlock()
 	letters := []connectors.Letter{l}
-	e.readLetters(ctx, reading, src.ID, letters)
+	e.readLetters(ctx, e.inUse().reading, src.ID, letters)
 	if err := e.Store.PutLetters(ctx, src.ID, letters); err != nil {
 		return fmt.Errorf("keep a letter to %s: %w", src.ID, err)
 	}
@@ -83,12 +80,7 @@ func (e *Engine) hear(ctx context.Context, c Connection, l connectors.Listener) 
 			rest = listenRests
 		}
 		e.Log.Warn("a connection does not listen; it is polled, and tried again", "connection", c.String(), "in", rest, "error", err)
-		timer := time.NewTimer(jitter(rest))
-		select {
-		case <-ctx.Done():
-			timer.Stop()
-		case <-timer.C:
-		}
+		e.pause(ctx, e.jitter(rest), nil)
 		rest = min(2*rest, listenRestsMax)
 	}
 	return nil

@@ -271,6 +271,9 @@ func TestHangingProvider(t *testing.T) {
 			if err != nil {
 				return err
 			}
+			if err := e.Start(t.Context()); err != nil {
+				return err
+			}
 			if err := e.Pass(t.Context()); err != nil {
 				return err
 			}

@@ -7,7 +7,7 @@ import (
 	"slices"
 )
 
-// Look has the next pass, which begins at once, list the calendars of these users of a connection and pull
+// Look has the next round, which begins at once, list the calendars of these users of a connection and pull
 // them, those that were refused among them: what the users grant has changed.
 func (e *Engine) Look(connection string, users ...string) {
 	if len(users) == 0 { // to list nobody's is to list everybody's
@@ -38,15 +38,11 @@ func (e *Engine) lookAnew(ctx context.Context) error {
 			if err := e.listUsers(ctx, c, slices.Sorted(maps.Keys(users))); err != nil {
 				return err
 			}
-		}
-	}
-	sources, err := e.Store.Sources(ctx)
-	if err != nil {
-		return fmt.Errorf("read the sources: %w", err)
-	}
-	for _, s := range sources {
-		if granted[s.Driver+":"+s.Account][s.Reader()] {
-			delete(e.pulled, s.ID)
+			for u := range users {
+				if err := e.Store.MakeReaderDue(ctx, c, u, e.Now()); err != nil {
+					return fmt.Errorf("have the calendars of a user of %s read: %w", name, err)
+				}
+			}
 		}
 	}
 	return nil
@@ -63,7 +59,7 @@ func (e *Engine) listUsers(ctx context.Context, c Connection, users []string) er
 		e.Log.Warn("listing calendars failed; they are listed again with the others", "connection", c.String(), "error", err)
 		return nil
 	}
-	if err := e.Store.PutSources(ctx, sources); err != nil {
+	if err := e.Store.PutSources(ctx, sources, e.Now()); err != nil {
 		return fmt.Errorf("store the calendars of %s: %w", c, err)
 	}
 	return nil

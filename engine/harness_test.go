@@ -253,12 +253,22 @@ func (c crashing) MakeDue(ctx context.Context, src calendar.SourceID, at time.Ti
 	return around(c.crash, func() error { return c.Store.MakeDue(ctx, src, at) })
 }
 
-func (c crashing) Decide(ctx context.Context, k calendar.Key, step func(engine.Tx) error) error {
-	return around(c.crash, func() error { return c.Store.Decide(ctx, k, step) })
+func (c crashing) Decide(ctx context.Context, rules string, n int, now time.Time, step func(engine.Tx) error) (more bool, err error) {
+	err = around(c.crash, func() (err error) {
+		more, err = c.Store.Decide(ctx, rules, n, now, step)
+		return err
+	})
+	return more, err
 }
 
-func (c crashing) Delivered(ctx context.Context, seq int64, failure string, now time.Time) error {
-	return around(c.crash, func() error { return c.Store.Delivered(ctx, seq, failure, now) })
+func (c crashing) Report(ctx context.Context, src calendar.SourceID, fence int64, r engine.PullReport) error {
+	return around(c.crash, func() error { return c.Store.Report(ctx, src, fence, r) })
+}
+
+func (c crashing) Postpone(context.Context, time.Time, string) error { return errCrash }
+
+func (c crashing) Delivered(ctx context.Context, m engine.Message, r engine.DeliveryReport) error {
+	return around(c.crash, func() error { return c.Store.Delivered(ctx, m, r) })
 }
 
 // session runs f with a new process on the file.
@@ -287,7 +297,7 @@ func (d *daemon) session(f func(*engine.Engine, *store.Store) error) error {
 	e, err := engine.New(engine.Config{
 		Store: s, Connections: connections, PushURL: url,
 		Rules: engine.Rules{Policy: d.policy, Directory: eligibility.NewDirectory(d.policy.Directory.Members)},
-		Sinks: []schedule.Sink{d.sink}, Past: 24 * time.Hour, Future: 10 * 24 * time.Hour, Poll: time.Minute, Resolver: d.follow, Parallel: 1, // one at a time, so that a seed is a history
+		Targets: []schedule.Target{{Name: "recorder", Sink: d.sink}}, Past: 24 * time.Hour, Future: 10 * 24 * time.Hour, Poll: time.Minute, Resolver: d.follow, Parallel: 1, // one at a time, so that a seed is a history
 		Now: func() time.Time { return d.now }, Log: slog.New(slog.NewTextHandler(&d.logs, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	})
 	if err != nil {

@@ -50,12 +50,12 @@ func (j Judge) held(m calendar.Meeting) *eligibility.Decision {
 	return nil
 }
 
-// live are the calendars, by address, that a connection has read and may still read; with the lost
+// live are the calendars, by address, that a connection covers and may read, as far as is known; with the lost
 // ones, those too that it may not read any more.
 func live(sources []SourceState, connected func(calendar.Source) bool, withLost bool) map[string]bool {
 	live := map[string]bool{}
 	for _, s := range sources {
-		if connected(s.Source) && (withLost || !s.Refused) && !s.PulledAt.IsZero() {
+		if connected(s.Source) && (withLost || !s.Refused) {
 			live[strings.ToLower(s.Calendar)] = true
 		}
 	}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"hash/fnv"
-	"math/rand/v2"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -28,31 +27,53 @@ const (
 )
 
 // pull catches up with one source and notes what came of it. Only a failing store is an error.
-func (e *Engine) pull(ctx context.Context, c Connection, s SourceState) error {
-	if e.parked.until(s.Source).After(e.Now()) {
-		return nil // another of the same user's calendars was told to wait, a moment ago
+func (e *Engine) pull(ctx context.Context, j Job) error {
+	s, err := e.Store.Begin(ctx, calendar.SourceID(j.Subject), j.Fence, e.Now().Add(lease))
+	if err != nil {
+		return fmt.Errorf("begin to pull %s: %w", j.Subject, err)
 	}
-	held, err := e.catchUp(ctx, c.Connector, s)
+	c, connected := e.connections[s.Driver+":"+s.Account]
+	if !connected {
+		return nil // another process has it; it is admitted anew when the lease ends
+	}
+	parked, err := e.Store.ParkedUntil(ctx, s.Source)
+	if err != nil {
+		return fmt.Errorf("read whether %s is to wait: %w", s.ID, err)
+	}
+	if parked.After(e.Now()) { // another of the same user's calendars was told to wait, a moment ago
+		return e.Store.Report(ctx, s.ID, j.Fence, s.PullReport)
+	}
+	x := e.inUse()
+	got, err := e.catchUp(ctx, c.Connector, x, s, j.Fence)
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
 	var broken *storeError
-	if errors.As(err, &broken) {
+	if errors.As(err, &broken) || errors.Is(err, ErrStale) {
 		return err
 	}
-	r := e.report(s, held, err)
+	r, parkErr := e.report(ctx, s, got, err)
+	if parkErr != nil {
+		return parkErr
+	}
 	if err != nil {
 		e.Log.Warn("a calendar could not be read", "source", s.ID, "failures", r.Failures, "again_at", r.NextAt, "error", err)
-	} else if held {
+	} else if got.held {
 		e.Log.Warn("a calendar came back empty; what it held is kept until a second listing agrees", "source", s.ID)
 	}
-	if err := e.Store.Report(ctx, s.ID, r); err != nil {
+	if err := e.Store.Report(ctx, s.ID, j.Fence, r); err != nil {
 		return fmt.Errorf("note the pull of %s: %w", s.ID, err)
 	}
-	if err == nil && !held {
+	if err == nil && !got.held {
 		e.readWell(c, s.Source)
 	}
 	return nil
+}
+
+// A catch is what came of catching up.
+type catch struct {
+	held    bool
+	changed bool
 }
 
 // storeError marks a failure of the store, to tell it from one of the provider.
@@ -62,21 +83,26 @@ func (e *storeError) Error() string { return e.err.Error() }
 func (e *storeError) Unwrap() error { return e.err }
 
 // catchUp pulls s until there is nothing more.
-func (e *Engine) catchUp(ctx context.Context, c connectors.Connector, s SourceState) (held bool, err error) {
+func (e *Engine) catchUp(ctx context.Context, c connectors.Connector, x *rules, s SourceState, fence int64) (got catch, err error) {
 	saved, cur, reading := s.Cursor, s.Cursor, s.Reading
-	if reading != e.fingerprint {
+	if reading != x.fingerprint {
 		cur = "" // its copies were read in another way: list anew
 		if saved != "" {
-			if err := e.Store.Reread(ctx, s.ID, e.reading); err != nil {
-				return false, &storeError{fmt.Errorf("have the mails of %s read again: %w", s.ID, err)}
+			if err := e.Store.Reread(ctx, s.ID, x.reading); err != nil {
+				return got, &storeError{fmt.Errorf("have the mails of %s read again: %w", s.ID, err)}
 			}
 		}
 	}
 	restarted := false
 	horizon := e.horizon(s.ID)
-	for range maxPages {
+	for n := range maxPages {
+		if n > 0 {
+			if _, err := e.Store.Begin(ctx, s.ID, fence, e.Now().Add(lease)); err != nil {
+				return got, &storeError{fmt.Errorf("go on pulling %s: %w", s.ID, err)}
+			}
+		}
 		if cur == "" {
-			reading = e.fingerprint
+			reading = x.fingerprint
 		}
 		p, err := pullPage(ctx, c, s.Source, cur, horizon)
 		if errors.Is(err, connectors.ErrCursor) && !restarted && cur != "" {
@@ -84,25 +110,24 @@ func (e *Engine) catchUp(ctx context.Context, c connectors.Connector, s SourceSt
 			continue
 		}
 		if err != nil {
-			return false, err
+			return got, err
 		}
-		e.read(ctx, e.reading, s.ID, p.Events)
-		e.readLetters(ctx, e.reading, s.ID, p.Letters)
+		e.read(ctx, x.reading, s.ID, p.Events)
+		e.readLetters(ctx, x.reading, s.ID, p.Letters)
 		done, err := e.Store.Apply(ctx, s.ID, saved, reading, p, e.Now())
+		if err != nil {
+			return got, &storeError{fmt.Errorf("store a page of %s: %w", s.ID, err)}
+		}
 		if done.Repaired > 0 {
 			e.Log.Warn("a daily listing found what the provider had not told of; it is put right", "source", s.ID, "copies", done.Repaired)
 		}
-		switch {
-		case errors.Is(err, ErrStale):
-			return false, nil // another process reads this source; what it stored is as good
-		case err != nil:
-			return false, &storeError{fmt.Errorf("store a page of %s: %w", s.ID, err)}
-		case done.Held || !p.More:
-			return done.Held, nil
+		got.held, got.changed = done.Held, got.changed || done.Changed
+		if done.Held || !p.More {
+			return got, nil
 		}
 		saved, cur = p.Next, p.Next
 	}
-	return false, fmt.Errorf("%d pages and no end; going on from there later", maxPages)
+	return got, fmt.Errorf("%d pages and no end; going on from there later", maxPages)
 }
 
 // following is how many events' links are followed at a time.
@@ -158,29 +183,35 @@ func (e *Engine) horizon(src calendar.SourceID) calendar.Window {
 }
 
 // report turns the outcome of a pull into when to pull again. Each kind of error has one reaction.
-func (e *Engine) report(s SourceState, held bool, err error) PullReport {
+func (e *Engine) report(ctx context.Context, s SourceState, got catch, err error) (PullReport, error) {
 	now := e.Now()
-	r := PullReport{PulledAt: now, NextAt: now.Add(jitter(e.Poll)), Pushes: s.Pushes}
-	r.PushedAt = now.Add(min(pushRests, r.NextAt.Sub(now)))
+	r := PullReport{PulledAt: now, TriedAt: now, Pushes: s.Pushes}
 	if err == nil {
-		return r
+		changed := s.ChangedAt
+		if got.changed || got.held {
+			changed = now
+		}
+		next, err := e.nextLook(ctx, s, changed, now)
+		r.NextAt, r.PushedAt = next, now.Add(min(pushRests, next.Sub(now)))
+		return r, err
 	}
 	r.PulledAt, r.Failures, r.Error, r.Refused = s.PulledAt, s.Failures+1, err.Error(), s.Refused
 	var throttled *connectors.ThrottledError
 	switch {
 	case errors.As(err, &throttled):
 		r.NextAt = now.Add(min(throttled.After, maxThrottle))
-		e.parked.park(s.Source, throttled.Whole, r.NextAt)
+		who, user := principals(s.Source)
+		if !throttled.Whole {
+			who = user
+		}
+		if err := e.Store.Park(ctx, who, r.NextAt); err != nil {
+			return r, fmt.Errorf("have %s wait: %w", who, err)
+		}
 	case errors.Is(err, connectors.ErrAccess), errors.Is(err, connectors.ErrSource):
 		r.Refused = true
-		r.NextAt = now.Add(jitter(max(refusedRests, e.Poll)))
+		r.NextAt = now.Add(e.jitter(max(refusedRests, e.Poll)))
 	default:
-		r.NextAt = now.Add(jitter(min(e.Poll<<min(s.Failures, 10), max(maxBackoff, e.Poll))))
+		r.NextAt = now.Add(e.jitter(min(e.Poll<<min(s.Failures, 10), max(maxBackoff, e.Poll))))
 	}
-	return r
-}
-
-// jitter is d, give or take a tenth, so that calendars do not come due together.
-func jitter(d time.Duration) time.Duration {
-	return d - d/10 + rand.N(d/5+1)
+	return r, nil
 }

@@ -145,7 +145,7 @@ func (e *Engine) take(ctx context.Context) error {
 			return fmt.Errorf("make %s due: %w", state.ID, err)
 		}
 		// Who was told to wait does so: the calendar is pulled when the wait is over.
-		wake = wake || state.Failures == 0 && !e.parked.until(state.Source).After(now)
+		wake = wake || state.Failures == 0
 	}
 	if wake {
 		e.Wake()

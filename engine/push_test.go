@@ -538,7 +538,14 @@ func TestGoodbye(t *testing.T) {
 				t.Fatal(err)
 			}
 			ctx, stop := context.WithCancel(t.Context())
-			if err := e.Run(ctx, func(context.Context) error { stop(); stopped = time.Now(); return nil }); err != nil {
+			if err := e.Run(ctx, func(ctx context.Context) error {
+				if all, err := st.Subscriptions(ctx); err != nil || len(all) < len(users) {
+					return err
+				}
+				stop()
+				stopped = time.Now()
+				return nil
+			}); err != nil {
 				t.Error(err)
 			}
 			if all, err := st.Subscriptions(t.Context()); err != nil || len(all) != 3 {

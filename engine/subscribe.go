@@ -104,7 +104,11 @@ func (e *Engine) subscribeAll(ctx context.Context) error {
 		if attempts == maxAttempts || failed.Load() >= maxFailed || limited.Err() != nil {
 			break
 		}
-		if e.parked.until(s).After(e.Now()) {
+		parked, err := e.Store.ParkedUntil(ctx, s)
+		if err != nil {
+			return errors.Join(fmt.Errorf("read whether %s is to wait: %w", s.ID, err), g.Wait())
+		}
+		if parked.After(e.Now()) {
 			continue
 		}
 		w, err := e.wish(ctx, s)
@@ -214,11 +218,11 @@ func (e *Engine) renew(ctx context.Context, w wish) (well bool, err error) {
 // unwatched notes why there are no pushes of s, and reports whether that is only an answer, not a failure.
 func (e *Engine) unwatched(s calendar.Source, err error) (well bool) {
 	now := e.Now()
-	again := now.Add(jitter(unwatchedRests))
+	again := now.Add(e.jitter(unwatchedRests))
 	var throttled *connectors.ThrottledError
 	switch {
 	case errors.Is(err, connectors.ErrNoPush):
-		well, again = true, now.Add(jitter(neverRests))
+		well, again = true, now.Add(e.jitter(neverRests))
 	case errors.As(err, &throttled):
 		until := now.Add(min(throttled.After, maxThrottle))
 		e.watching.parked.park(s, throttled.Whole, until)

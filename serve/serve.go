@@ -30,7 +30,7 @@ type Config struct {
 	// Mail takes a mail that was posted for a connection, once it has shown its credential. It answers nothing, and
 	// reports false, where no such connection takes mail.
 	Mail func(w http.ResponseWriter, r *http.Request, driver, connection string) bool
-	// Late is how old the last pass may be before the daemon is not ready.
+	// Late is how long ago the daemon may have looked for what is due before it is not ready.
 	Late time.Duration
 	Now  func() time.Time
 	Log  *slog.Logger
@@ -39,7 +39,7 @@ type Config struct {
 // Handler serves:
 //
 //	GET /livez               200 while the process answers
-//	GET /readyz              200 while passes complete in time, else 503
+//	GET /readyz              200 while the daemon does what is due in time, else 503
 //	GET /api/v1/schedules    schedules that have not ended, cancelled ones included, by start
 //	GET /api/v1/meetings     decisions with their traces, by start
 //	GET /api/v1/sources      calendars: when each was read last, and what is wrong
@@ -138,10 +138,10 @@ func (c Config) mailed(w http.ResponseWriter, r *http.Request) {
 func (c Config) ready(w http.ResponseWriter, _ *http.Request) {
 	h := c.Health()
 	switch {
-	case h.PassedAt.IsZero():
-		problem(w, http.StatusServiceUnavailable, "the first pass over the calendars is not done yet")
-	case c.Now().Sub(h.PassedAt) > c.Late:
-		problem(w, http.StatusServiceUnavailable, "the last pass over the calendars was at "+h.PassedAt.UTC().Format(time.RFC3339))
+	case h.RoundAt.IsZero():
+		problem(w, http.StatusServiceUnavailable, "the daemon has not looked yet for what is due")
+	case c.Now().Sub(h.RoundAt) > c.Late:
+		problem(w, http.StatusServiceUnavailable, "the daemon looked last for what is due at "+h.RoundAt.UTC().Format(time.RFC3339)+"; its log says why")
 	default:
 		fmt.Fprintln(w, "ok")
 	}
@@ -196,6 +196,16 @@ func (c Config) sources(ctx context.Context) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	chores, err := c.Reader.Chores(ctx)
+	if err != nil {
+		return nil, err
+	}
+	connections := map[string]string{}
+	for _, ch := range chores {
+		if kind, name := engine.ChoreJob(ch.Name); kind == engine.Roster {
+			connections[name] = ch.Error
+		}
+	}
 	health := c.Health()
 	sources := make([]source, len(states))
 	for i, s := range states {
@@ -205,7 +215,7 @@ func (c Config) sources(ctx context.Context) (any, error) {
 		Connections map[string]string `json:"connections"`
 		Rules       string            `json:"rules,omitempty"` // why the newest rules are not in force
 		Sources     []source          `json:"sources"`
-	}{health.Connections, health.Rules, sources}, nil
+	}{connections, health.Rules, sources}, nil
 }
 
 func listing(what string, list func(context.Context) (any, error), log *slog.Logger) http.HandlerFunc {

@@ -40,10 +40,14 @@ func (s shelf) Sources(context.Context) ([]engine.SourceState, error) {
 	}}, s.err
 }
 
+func (s shelf) Chores(context.Context) ([]engine.Chore, error) {
+	return []engine.Chore{{Name: engine.Roster.Chore("google:acme.com")}}, s.err
+}
+
 func handler(s shelf, token string, passed time.Time) http.Handler {
 	return Handler(Config{
 		Reader: s, Token: token, Late: time.Minute, Now: func() time.Time { return now }, Log: slog.New(slog.DiscardHandler),
-		Health: func() engine.Health { return engine.Health{PassedAt: passed} },
+		Health: func() engine.Health { return engine.Health{RoundAt: passed} },
 	})
 }
 
@@ -67,7 +71,7 @@ func TestHandler(t *testing.T) {
 		has                       string
 	}{
 		{"alive", "/livez", "", "", shelf{}, time.Time{}, 200, "ok"},
-		{"before the first pass", "/readyz", "", "", shelf{}, time.Time{}, 503, "first pass"},
+		{"before the first pass", "/readyz", "", "", shelf{}, time.Time{}, 503, "not looked yet"},
 		{"ready", "/readyz", "", "", shelf{}, now.Add(-time.Second), 200, "ok"},
 		{"stuck", "/readyz", "", "", shelf{}, now.Add(-time.Hour), 503, "2026-11-23T07:00:00Z"},
 		{"without a token", "/api/v1/schedules", "", "t", shelf{}, now, 401, "Bearer TOKEN"},

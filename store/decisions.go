@@ -18,43 +18,112 @@ import (
 	"example.com/syncd/store/db"
 )
 
-// MarkUndecided marks every meeting that has not ended.
-func (s *Store) MarkUndecided(ctx context.Context, now time.Time) error {
-	return db.New(s.sql).MarkAllUndecided(ctx, db.MarkAllUndecidedParams{Since: ms(now), EndingAfter: ms(now)})
-}
-
-// Undecided are meetings to decide.
-func (s *Store) Undecided(ctx context.Context, n int) ([]calendar.Key, error) {
-	rows, err := db.New(s.sql).Undecided(ctx, int32(n))
-	if err != nil {
-		return nil, err
-	}
-	keys := make([]calendar.Key, len(rows))
-	for i, r := range rows {
-		keys[i] = calendar.Key(r)
-	}
-	return keys, nil
-}
-
-// Decide runs one step in one transaction.
-func (s *Store) Decide(ctx context.Context, k calendar.Key, step func(engine.Tx) error) error {
-	return s.within(ctx, func(q *db.Queries) error {
-		if err := step(&tx{ctx: ctx, q: q, key: k}); err != nil {
+// SetRules says which rules are in force.
+func (s *Store) SetRules(ctx context.Context, fingerprint string, now time.Time) error {
+	return s.within(ctx, func(q *txn) error {
+		if err := lockDeciding(ctx, q); err != nil {
 			return err
 		}
-		return q.ClearUndecided(ctx, string(k))
+		before, err := setting(ctx, q.Queries, settingRules)
+		if err != nil || before == fingerprint {
+			return err
+		}
+		if err := q.PutSetting(ctx, db.PutSettingParams{Name: settingRules, Value: fingerprint}); err != nil {
+			return fmt.Errorf("put the rules in force: %w", err)
+		}
+		return markAll(ctx, q, now)
+	})
+}
+
+func markAll(ctx context.Context, q *txn, now time.Time) error {
+	q.need(engine.Job{Kind: engine.Decide})
+	return q.MarkAllUndecided(ctx, db.MarkAllUndecidedParams{Since: ms(now), EndingAfter: ms(now)})
+}
+
+// Progress says how far reading and deciding have come.
+func (s *Store) Progress(ctx context.Context, now time.Time) (engine.Progress, error) {
+	r, err := db.New(s.read).Progress(ctx, ms(now))
+	return engine.Progress{Sources: int(r.Sources), Unread: int(r.Unread), Undecided: int(r.Undecided)}, err
+}
+
+// lockDeciding makes deciding one transaction behind the other, whichever process does it: what a step has read of a
+// meeting's neighbours holds until it is done.
+func lockDeciding(ctx context.Context, q *txn) error {
+	if err := q.Lock(ctx, "decisions"); err != nil {
+		return fmt.Errorf("wait for others that decide: %w", err)
+	}
+	return nil
+}
+
+// Decide decides meetings.
+func (s *Store) Decide(ctx context.Context, rules string, n int, now time.Time, step func(engine.Tx) error) (more bool, err error) {
+	err = s.within(ctx, func(q *txn) error {
+		if err := lockDeciding(ctx, q); err != nil {
+			return err
+		}
+		if inForce, err := setting(ctx, q.Queries, settingRules); err != nil {
+			return err
+		} else if inForce != rules {
+			return engine.ErrRules
+		}
+		rows, err := undecided(ctx, q, n, now)
+		if err != nil {
+			return err
+		}
+		more = len(rows) == n
+		for _, r := range rows {
+			if err := step(&tx{txn: q, key: calendar.Key(r.Meeting)}); err != nil {
+				return err
+			}
+			if err := q.ClearUndecided(ctx, db.ClearUndecidedParams{Meeting: r.Meeting, Mark: r.Mark}); err != nil {
+				return fmt.Errorf("take %s off the undecided ones: %w", r.Meeting, err)
+			}
+		}
+		return nil
+	})
+	return more, err
+}
+
+func undecided(ctx context.Context, q *txn, n int, now time.Time) ([]db.UndecidedRow, error) {
+	rows, err := q.Undecided(ctx, db.UndecidedParams{Now: ms(now), Skewed: ms(now.Add(longestWait)), Most: int32(n)})
+	if err != nil {
+		return nil, fmt.Errorf("read the undecided meetings: %w", err)
+	}
+	return rows, nil
+}
+
+// How long a meeting that can't be decided rests: at first, and at most.
+const (
+	firstPostponement = time.Minute
+	longestWait       = 7 * time.Hour // longer than anything waits on purpose
+	mostDoublings     = 6
+)
+
+// Postpone marks the first undecided meeting as one that can't be decided now.
+func (s *Store) Postpone(ctx context.Context, now time.Time, why string) error {
+	return s.within(ctx, func(q *txn) error {
+		if err := lockDeciding(ctx, q); err != nil {
+			return err
+		}
+		rows, err := undecided(ctx, q, 1, now)
+		if err != nil || len(rows) == 0 {
+			return err
+		}
+		until := now.Add(firstPostponement << min(rows[0].Tries, mostDoublings))
+		return q.PostponeUndecided(ctx, db.PostponeUndecidedParams{Meeting: rows[0].Meeting, Mark: rows[0].Mark, Since: ms(until), Error: why})
 	})
 }
 
 // tx is an engine.Tx.
 type tx struct {
-	ctx  context.Context
-	q    *db.Queries
+	*txn
 	key  calendar.Key
-	plan int64 // the first seq in the outbox that this step wrote; 0: none yet
+	plan int64 // the first revision that this step wrote; 0: none yet
 }
 
-func (t *tx) Meeting() (calendar.Meeting, error) { return meeting(t.ctx, t.q, t.key) }
+func (t *tx) Key() calendar.Key { return t.key }
+
+func (t *tx) Meeting() (calendar.Meeting, error) { return meeting(t.ctx, t.Queries, t.key) }
 
 func meeting(ctx context.Context, q *db.Queries, k calendar.Key) (calendar.Meeting, error) {
 	rows, err := q.MeetingCopies(ctx, string(k))
@@ -79,7 +148,7 @@ func meeting(ctx context.Context, q *db.Queries, k calendar.Key) (calendar.Meeti
 }
 
 func (t *tx) Decision() (engine.Decision, bool, error) {
-	r, err := t.q.Decision(t.ctx, string(t.key))
+	r, err := t.Queries.Decision(t.ctx, string(t.key))
 	if errors.Is(err, sql.ErrNoRows) {
 		return engine.Decision{}, false, nil
 	}
@@ -120,22 +189,22 @@ func (t *tx) PutDecision(d engine.Decision) error {
 			return err
 		}
 	}
-	seq, err := t.q.Next(t.ctx, "decisions")
+	seq, err := t.Queries.Next(t.ctx, "decisions")
 	if err != nil {
 		return fmt.Errorf("count the decision: %w", err)
 	}
-	err = t.q.PutDecision(t.ctx, db.PutDecisionParams{
+	err = t.Queries.PutDecision(t.ctx, db.PutDecisionParams{
 		Meeting: string(t.key), Seq: seq, Record: d.Record, Title: d.Title, StartAt: ms(d.Start), EndAt: ms(d.End),
 		DecidedAt: ms(d.DecidedAt), MeetingID: d.MeetingID, CallKeys: strings.Join(d.CallKeys, "\n"), Data: string(data), Held: string(held),
 	})
 	if err != nil {
 		return fmt.Errorf("store the decision: %w", err)
 	}
-	if err := t.q.DropCalls(t.ctx, string(t.key)); err != nil {
+	if err := t.Queries.DropCalls(t.ctx, string(t.key)); err != nil {
 		return fmt.Errorf("store its calls: %w", err)
 	}
 	for _, call := range schedule.CallKeys(d.Planned()) {
-		if err := t.q.PutCall(t.ctx, db.PutCallParams{Call: call, Meeting: string(t.key)}); err != nil {
+		if err := t.Queries.PutCall(t.ctx, db.PutCallParams{Call: call, Meeting: string(t.key)}); err != nil {
 			return fmt.Errorf("store its calls: %w", err)
 		}
 	}
@@ -147,7 +216,7 @@ func (t *tx) Neighbours() ([]eligibility.Decision, []schedule.Schedule, error) {
 	seen, schedules := map[string]bool{string(t.key): true}, map[string]schedule.Schedule{}
 	var decisions []eligibility.Decision
 	for queue := []string{string(t.key)}; len(queue) > 0; queue = queue[1:] {
-		r, err := t.q.Decision(t.ctx, queue[0])
+		r, err := t.Queries.Decision(t.ctx, queue[0])
 		switch {
 		case errors.Is(err, sql.ErrNoRows):
 		case err != nil:
@@ -159,7 +228,7 @@ func (t *tx) Neighbours() ([]eligibility.Decision, []schedule.Schedule, error) {
 			}
 			decisions = append(decisions, d.Planned())
 		}
-		next, err := t.q.SameCalls(t.ctx, queue[0])
+		next, err := t.Queries.SameCalls(t.ctx, queue[0])
 		if err != nil {
 			return nil, nil, fmt.Errorf("read the meetings of a call: %w", err)
 		}
@@ -185,7 +254,7 @@ func (t *tx) Neighbours() ([]eligibility.Decision, []schedule.Schedule, error) {
 // schedulesOf adds the schedules that ever named the meeting to known, and returns the other meetings
 // that they ever named.
 func (t *tx) schedulesOf(meeting string, known map[string]schedule.Schedule) ([]string, error) {
-	rows, err := t.q.SchedulesOfMeeting(t.ctx, meeting)
+	rows, err := t.Queries.SchedulesOfMeeting(t.ctx, meeting)
 	if err != nil {
 		return nil, fmt.Errorf("read the schedules of a meeting: %w", err)
 	}
@@ -199,7 +268,7 @@ func (t *tx) schedulesOf(meeting string, known map[string]schedule.Schedule) ([]
 			return nil, err
 		}
 		known[r.ID] = s
-		named, err := t.q.MeetingsOfSchedule(t.ctx, r.ID)
+		named, err := t.Queries.MeetingsOfSchedule(t.ctx, r.ID)
 		if err != nil {
 			return nil, fmt.Errorf("read the meetings of a schedule: %w", err)
 		}
@@ -221,7 +290,7 @@ func (t *tx) PutSchedule(s schedule.Schedule, now time.Time) error {
 	if err != nil {
 		return err
 	}
-	n, err := t.q.PutSchedule(t.ctx, db.PutScheduleParams{
+	n, err := t.Queries.PutSchedule(t.ctx, db.PutScheduleParams{
 		ID: s.ID, Revision: int64(s.Revision), State: string(s.State), StartAt: ms(s.Start), EndAt: ms(s.End), Data: string(data),
 	})
 	if err != nil {
@@ -231,53 +300,20 @@ func (t *tx) PutSchedule(s schedule.Schedule, now time.Time) error {
 		return engine.ErrStale
 	}
 	for _, m := range s.Meetings {
-		if err := t.q.PutScheduleMeeting(t.ctx, db.PutScheduleMeetingParams{Schedule: s.ID, Meeting: string(m)}); err != nil {
+		if err := t.Queries.PutScheduleMeeting(t.ctx, db.PutScheduleMeetingParams{Schedule: s.ID, Meeting: string(m)}); err != nil {
 			return fmt.Errorf("store the meetings of schedule %s: %w", s.ID, err)
 		}
 	}
-	seq, err := t.q.Next(t.ctx, "outbox")
+	seq, err := t.Queries.Next(t.ctx, "revisions")
 	if err != nil {
 		return fmt.Errorf("count the revision: %w", err)
 	}
 	t.plan = cmp.Or(t.plan, seq)
-	err = t.q.PutOutbox(t.ctx, db.PutOutboxParams{
+	err = t.Queries.PutRevision(t.ctx, db.PutRevisionParams{
 		Seq: seq, Plan: t.plan, Schedule: s.ID, Revision: int64(s.Revision), Data: string(data), WrittenAt: ms(now),
 	})
 	if err != nil {
-		return fmt.Errorf("store revision %d of %s in the outbox: %w", s.Revision, s.ID, err)
+		return fmt.Errorf("store revision %d of %s: %w", s.Revision, s.ID, err)
 	}
 	return nil
-}
-
-// Outbox is what is still to be delivered.
-func (s *Store) Outbox(ctx context.Context, n int) ([]engine.Delivery, error) {
-	q := db.New(s.sql)
-	rows, err := q.Outbox(ctx, int32(n))
-	if err != nil {
-		return nil, err
-	}
-	deliveries := make([]engine.Delivery, len(rows))
-	for i, r := range rows {
-		sch, err := toSchedule(r.Data)
-		if err != nil {
-			return nil, err
-		}
-		named, err := q.MeetingsOfSchedule(ctx, r.Schedule)
-		if err != nil {
-			return nil, fmt.Errorf("read the meetings of schedule %s: %w", r.Schedule, err)
-		}
-		deliveries[i] = engine.Delivery{Seq: r.Seq, Plan: r.Plan, Attempts: int(r.Attempts), Schedule: sch}
-		for _, k := range named {
-			deliveries[i].Meetings = append(deliveries[i].Meetings, calendar.Key(k))
-		}
-	}
-	return deliveries, nil
-}
-
-// Delivered notes the outcome of one delivery.
-func (s *Store) Delivered(ctx context.Context, seq int64, failure string, now time.Time) error {
-	if failure != "" {
-		return db.New(s.sql).MarkFailed(ctx, db.MarkFailedParams{Seq: seq, Error: failure})
-	}
-	return db.New(s.sql).MarkDelivered(ctx, db.MarkDeliveredParams{Seq: seq, DeliveredAt: ms(now)})
 }

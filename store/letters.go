@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"time"
 
 	"example.com/syncd/calendar"
 	"example.com/syncd/connectors"
@@ -23,9 +24,9 @@ type newsJSON struct {
 
 // PutLetters keeps letters, and makes their source due.
 func (s *Store) PutLetters(ctx context.Context, src calendar.SourceID, letters []connectors.Letter) error {
-	return s.within(ctx, func(q *db.Queries) error {
+	return s.within(ctx, func(q *txn) error {
 		for _, l := range letters {
-			if err := putLetter(ctx, q, src, l); err != nil {
+			if err := putLetter(ctx, q.Queries, src, l); err != nil {
 				return err
 			}
 		}
@@ -41,6 +42,7 @@ func putLetter(ctx context.Context, q *db.Queries, src calendar.SourceID, l conn
 	}
 	row := db.PutLetterParams{
 		Source: string(src), ID: l.ID, ReceivedAt: ms(l.Received), Sender: l.Sender, State: string(l.State), Reason: l.Reason, Data: data,
+		EndsAt: ms(ends(l)),
 	}
 	old, err := q.Letter(ctx, db.LetterParams{Source: row.Source, ID: l.ID})
 	switch {
@@ -74,6 +76,20 @@ func putLetter(ctx context.Context, q *db.Queries, src calendar.SourceID, l conn
 	return nil
 }
 
+// ends is when the last of what a letter tells of is over; zero: never.
+func ends(l connectors.Letter) time.Time {
+	last := l.Received
+	for _, n := range l.News {
+		if n.Ends.IsZero() {
+			return time.Time{}
+		}
+		if n.Ends.After(last) {
+			last = n.Ends
+		}
+	}
+	return last
+}
+
 // encodeNews is what is stored of the letter: no bodies, since its events are distilled.
 func encodeNews(src calendar.SourceID, l connectors.Letter) (string, error) {
 	all := make([]newsJSON, len(l.News))
@@ -89,7 +105,7 @@ func encodeNews(src calendar.SourceID, l connectors.Letter) (string, error) {
 
 // Reread has the source's mails read again, and what is kept of them distilled anew: not every mail can be read again.
 func (s *Store) Reread(ctx context.Context, src calendar.SourceID, reading calendar.Reading) error {
-	return s.within(ctx, func(q *db.Queries) error {
+	return s.within(ctx, func(q *txn) error {
 		if err := q.ForgetLetterOrigins(ctx, string(src)); err != nil {
 			return fmt.Errorf("forget the mails of %s: %w", src, err)
 		}
@@ -110,7 +126,7 @@ func (s *Store) Reread(ctx context.Context, src calendar.SourceID, reading calen
 					return err
 				}
 				if r := rows[i]; data != r.Data || l.Sender != r.Sender {
-					row := db.PutLetterParams{Source: r.Source, ID: r.ID, Seq: r.Seq, ReceivedAt: r.ReceivedAt, Sender: l.Sender, State: r.State, Reason: r.Reason, Data: data}
+					row := db.PutLetterParams{Source: r.Source, ID: r.ID, Seq: r.Seq, ReceivedAt: r.ReceivedAt, Sender: l.Sender, State: r.State, Reason: r.Reason, Data: data, EndsAt: r.EndsAt}
 					if err := q.PutLetter(ctx, row); err != nil {
 						return fmt.Errorf("store the letter %s: %w", r.ID, err)
 					}

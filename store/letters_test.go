@@ -16,13 +16,14 @@ import (
 	"example.com/syncd/connectors"
 	"example.com/syncd/connectors/conntest"
 	"example.com/syncd/linkparse"
-	"example.com/syncd/store/db"
 )
 
 const mailbox = calendar.SourceID("coordinator:notes/notes@acme.com")
 
 // TestLetters: letters are kept as the plainest reading of the contract keeps them.
-func TestLetters(t *testing.T) {
+func TestLetters(t *testing.T) { both(t, testLetters) }
+
+func testLetters(t *testing.T, open func(*testing.T) *Store) {
 	for seed := range uint64(30) {
 		r := rand.New(rand.NewPCG(seed, 5))
 		s, post := open(t), conntest.NewPost()
@@ -104,7 +105,9 @@ func compareLetters(t *testing.T, want, got connectors.Letters) {
 }
 
 // TestLettersHaveNoBodies: what is not distilled is not kept.
-func TestLettersHaveNoBodies(t *testing.T) {
+func TestLettersHaveNoBodies(t *testing.T) { both(t, testLettersHaveNoBodies) }
+
+func testLettersHaveNoBodies(t *testing.T, open func(*testing.T) *Store) {
 	s := open(t)
 	l := connectors.Letter{ID: "x", State: connectors.LetterAccepted, News: []connectors.News{{Meeting: "m", Event: calendar.Event{Description: "secret"}}}}
 	if err := s.PutLetters(t.Context(), mailbox, []connectors.Letter{l}); err == nil || !strings.Contains(err.Error(), "not distilled") {
@@ -113,7 +116,9 @@ func TestLettersHaveNoBodies(t *testing.T) {
 }
 
 // TestReread: mails whose origins are forgotten are read again, and what is new in them is taken over; a release stands.
-func TestReread(t *testing.T) {
+func TestReread(t *testing.T) { both(t, testReread) }
+
+func testReread(t *testing.T, open func(*testing.T) *Store) {
 	s := open(t)
 	l := connectors.Letter{ID: "x", Origin: "1", State: connectors.LetterHeld, Reason: "nobody knows", Received: time.UnixMilli(5000).UTC(),
 		News: []connectors.News{{Meeting: "m", Event: calendar.Event{Title: "a", Links: &linkparse.Found{}}}}}
@@ -144,7 +149,9 @@ func TestReread(t *testing.T) {
 }
 
 // TestPrivateLetters: once private events do not count any more, nothing is left of those that were kept but their times.
-func TestPrivateLetters(t *testing.T) {
+func TestPrivateLetters(t *testing.T) { both(t, testPrivateLetters) }
+
+func testPrivateLetters(t *testing.T, open func(*testing.T) *Store) {
 	s := open(t)
 	var letters []connectors.Letter
 	for i := range 600 {
@@ -171,9 +178,9 @@ func TestPrivateLetters(t *testing.T) {
 func releaseIn(t *testing.T, s *Store, id string) KeptLetter {
 	t.Helper()
 	var l KeptLetter
-	err := s.within(t.Context(), func(q *db.Queries) error {
+	err := s.within(t.Context(), func(q *txn) error {
 		var err error
-		l, err = release(t.Context(), q, id)
+		l, err = release(t.Context(), q.Queries, id)
 		return err
 	})
 	if err != nil {

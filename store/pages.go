@@ -1,11 +1,14 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"example.com/syncd/calendar"
@@ -18,9 +21,16 @@ import (
 const heldFrom = 3
 
 // PutSources adds sources or updates what they are.
-func (s *Store) PutSources(ctx context.Context, sources []calendar.Source) error {
-	return s.within(ctx, func(q *db.Queries) error {
+func (s *Store) PutSources(ctx context.Context, sources []calendar.Source, now time.Time) error {
+	sources = slices.SortedFunc(slices.Values(sources), func(a, b calendar.Source) int { return cmp.Compare(a.ID, b.ID) })
+	return s.within(ctx, func(q *txn) error {
+		more := false
 		for _, src := range sources {
+			if _, err := q.Source(ctx, string(src.ID)); errors.Is(err, sql.ErrNoRows) {
+				more = true
+			} else if err != nil {
+				return fmt.Errorf("read source %s: %w", src.ID, err)
+			}
 			err := q.PutSource(ctx, db.PutSourceParams{
 				ID: string(src.ID), Driver: src.Driver, Account: src.Account, Calendar: src.Calendar,
 				IsPrimary: src.Primary, ReadAs: src.User, NoAccess: src.NoAccess,
@@ -29,27 +39,51 @@ func (s *Store) PutSources(ctx context.Context, sources []calendar.Source) error
 				return fmt.Errorf("store source %s: %w", src.ID, err)
 			}
 		}
-		return nil
+		if !more {
+			return nil
+		}
+		return accessChanged(ctx, q, now)
 	})
 }
 
 // Report notes what a pull came to.
-func (s *Store) Report(ctx context.Context, src calendar.SourceID, r engine.PullReport) error {
-	return db.New(s.sql).ReportPull(ctx, db.ReportPullParams{
-		ID: string(src), NextAt: ms(r.NextAt), PulledAt: ms(r.PulledAt), Failures: int64(r.Failures),
-		Error: r.Error, NoAccess: r.Refused, Pushes: r.Pushes, PushedAt: ms(r.PushedAt),
+func (s *Store) Report(ctx context.Context, src calendar.SourceID, fence int64, r engine.PullReport) error {
+	return s.within(ctx, func(q *txn) error {
+		before, err := q.Source(ctx, string(src))
+		if err != nil {
+			return fmt.Errorf("read source %s: %w", src, err)
+		}
+		n, err := q.ReportPull(ctx, db.ReportPullParams{
+			ID: string(src), Fence: fence, NextAt: ms(r.NextAt), PulledAt: ms(r.PulledAt), TriedAt: ms(r.TriedAt), Failures: int64(r.Failures),
+			Error: r.Error, NoAccess: r.Refused, Pushes: r.Pushes, PushedAt: ms(r.PushedAt),
+		})
+		switch {
+		case err != nil:
+			return err
+		case n != 1:
+			return engine.ErrStale
+		case before.NoAccess != r.Refused:
+			return accessChanged(ctx, q, r.TriedAt)
+		}
+		return nil
 	})
 }
 
 // Apply stores a page, its sweep and its cursor.
 func (s *Store) Apply(ctx context.Context, src calendar.SourceID, from connectors.Cursor, reading string, p connectors.Page, now time.Time) (engine.Applied, error) {
 	var done engine.Applied
-	err := s.within(ctx, func(q *db.Queries) error {
+	err := s.within(ctx, func(q *txn) error {
+		done = engine.Applied{}
+		if n, err := q.HoldCursor(ctx, db.HoldCursorParams{ID: string(src), Prev: string(from)}); err != nil {
+			return fmt.Errorf("hold source %s: %w", src, err)
+		} else if n != 1 {
+			return engine.ErrStale
+		}
 		row, err := q.Source(ctx, string(src))
 		if err != nil {
 			return fmt.Errorf("read source %s: %w", src, err)
 		}
-		a := applying{ctx: ctx, q: q, src: src, listing: row.Listing, now: now, audited: p.Audited}
+		a := applying{ctx: ctx, q: q.Queries, src: src, listing: row.Listing, now: now, audited: p.Audited, marks: map[string]bool{}}
 		if p.First {
 			a.listing++
 		}
@@ -57,7 +91,7 @@ func (s *Store) Apply(ctx context.Context, src calendar.SourceID, from connector
 			return err
 		}
 		for _, l := range p.Letters {
-			if err := putLetter(ctx, q, src, l); err != nil {
+			if err := putLetter(ctx, q.Queries, src, l); err != nil {
 				return err
 			}
 		}
@@ -72,14 +106,15 @@ func (s *Store) Apply(ctx context.Context, src calendar.SourceID, from connector
 			}
 			row.Held, done.Held = empty, empty
 		}
-		done.Repaired = a.repaired
-		n, err := q.MoveCursor(ctx, db.MoveCursorParams{
-			ID: string(src), Prev: string(from), Next: next, Reading: reading, Listing: a.listing, Held: row.Held,
-		})
-		if err == nil && n != 1 {
-			err = engine.ErrStale
+		done.Repaired, done.Changed = a.repaired, len(a.marks) > 0
+		if err := a.markAll(q); err != nil {
+			return err
 		}
-		return err
+		move := db.MoveCursorParams{ID: string(src), Next: next, Reading: reading, Listing: a.listing, Held: row.Held}
+		if done.Changed {
+			move.ChangedAt = ms(now)
+		}
+		return q.MoveCursor(ctx, move)
 	})
 	if err != nil {
 		return engine.Applied{}, err
@@ -101,6 +136,7 @@ type applying struct {
 
 	audited  calendar.Window // the page's
 	repaired int
+	marks    map[string]bool // meetings to decide
 }
 
 // repair counts a copy that is put right though nothing was told of it. from and to are its times, in ms.
@@ -154,9 +190,7 @@ func (a *applying) put(e calendar.Event) error {
 		}
 	}
 	if known && old.Meeting != meeting {
-		if err := a.mark(old.Meeting); err != nil {
-			return err
-		}
+		a.marks[old.Meeting] = true
 	}
 	err = a.q.PutCopy(a.ctx, db.PutCopyParams{
 		Source: string(a.src), Ref: string(e.Ref), Meeting: meeting, StartAt: ms(e.Start.Instant()),
@@ -165,7 +199,8 @@ func (a *applying) put(e calendar.Event) error {
 	if err != nil {
 		return err
 	}
-	return a.mark(meeting)
+	a.marks[meeting] = true
+	return nil
 }
 
 func (a *applying) drop(ref calendar.Ref) error {
@@ -180,7 +215,8 @@ func (a *applying) drop(ref calendar.Ref) error {
 	if err := a.q.DropCopy(a.ctx, db.DropCopyParams{Source: string(a.src), Ref: string(ref)}); err != nil {
 		return err
 	}
-	return a.mark(old.Meeting)
+	a.marks[old.Meeting] = true
+	return nil
 }
 
 // sweep drops what the listing that ends did not see in its window. When it saw nothing where there
@@ -209,8 +245,18 @@ func (a *applying) sweep(w calendar.Window, doubt bool) (held bool, err error) {
 	return false, nil
 }
 
-func (a *applying) mark(meeting string) error {
-	return a.q.MarkUndecided(a.ctx, db.MarkUndecidedParams{Meeting: meeting, Since: ms(a.now)})
+// markAll marks the meetings that the page has touched, in one order for all transactions, so that two that touch the
+// same ones do not wait for each other.
+func (a *applying) markAll(q *txn) error {
+	for _, m := range slices.Sorted(maps.Keys(a.marks)) {
+		if err := q.MarkUndecided(a.ctx, db.MarkUndecidedParams{Meeting: m, Since: ms(a.now)}); err != nil {
+			return fmt.Errorf("mark %s as undecided: %w", m, err)
+		}
+	}
+	if len(a.marks) > 0 {
+		q.need(engine.Job{Kind: engine.Decide})
+	}
+	return nil
 }
 
 // keyOf is the meeting that e counts to. A copy without a UID is a meeting of its own.

@@ -2,40 +2,24 @@ package store
 
 import (
 	"context"
-	"database/sql"
-	"errors"
 	"fmt"
-	"os"
 
 	"example.com/syncd/calendar"
 	"example.com/syncd/connectors"
 	"example.com/syncd/store/db"
 )
 
-// A Quarantine has the letters that are held, in a store's file on which a daemon may be working.
-type Quarantine struct {
-	Reader
-	write *sql.DB
-}
+// A Quarantine has the letters that are held, in a store on which daemons may be working.
+type Quarantine struct{ Reader }
 
-// OpenQuarantine opens a file that exists.
-func OpenQuarantine(ctx context.Context, file string) (*Quarantine, error) {
-	if _, err := os.Stat(file); err != nil {
-		return nil, fmt.Errorf("store: %w", err)
-	}
-	write, read, err := connect(file)
+// OpenQuarantine opens a store that exists.
+func OpenQuarantine(ctx context.Context, name string) (*Quarantine, error) {
+	d, err := openDatabase(ctx, name)
 	if err != nil {
-		return nil, fmt.Errorf("store %s: %w", file, err)
+		return nil, err
 	}
-	q := &Quarantine{Reader{read}, write}
-	if err := sound(ctx, read); err != nil {
-		return nil, errors.Join(fmt.Errorf("store %s: %w", file, err), q.Close())
-	}
-	return q, nil
+	return &Quarantine{Reader{d}}, nil
 }
-
-// Close closes the file.
-func (q *Quarantine) Close() error { return errors.Join(q.read.Close(), q.write.Close()) }
 
 // A KeptLetter is a letter and whose it is.
 type KeptLetter struct {
@@ -60,7 +44,7 @@ func toKept(rows []db.Letter, err error) ([]KeptLetter, error) {
 // Release makes the letter of this id, or the one whose id begins so, count.
 func (q *Quarantine) Release(ctx context.Context, id string) (KeptLetter, error) {
 	var released KeptLetter
-	err := within(ctx, q.write, func(db *db.Queries) error {
+	err := q.db.within(ctx, func(db *db.Queries) error {
 		var err error
 		released, err = release(ctx, db, id)
 		return err

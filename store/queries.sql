@@ -15,19 +15,24 @@ SELECT * FROM sources WHERE id = sqlc.arg(id);
 -- name: Sources :many
 SELECT * FROM sources ORDER BY id;
 
--- name: MoveCursor :execrows
-UPDATE sources
-SET cursor = sqlc.arg(next), reading = sqlc.arg(reading), listing = sqlc.arg(listing), held = sqlc.arg(held)
-WHERE id = sqlc.arg(id) AND cursor = sqlc.arg(prev);
+-- name: HoldCursor :execrows
+-- Whoever moves a source's cursor holds its row until the transaction ends.
+UPDATE sources SET cursor = cursor WHERE id = sqlc.arg(id) AND cursor = sqlc.arg(prev);
 
--- name: ReportPull :exec
+-- name: MoveCursor :exec
+UPDATE sources
+SET cursor = sqlc.arg(next), reading = sqlc.arg(reading), listing = sqlc.arg(listing), held = sqlc.arg(held),
+    changed_at = CASE WHEN CAST(sqlc.arg(changed_at) AS bigint) > 0 THEN CAST(sqlc.arg(changed_at) AS bigint) ELSE changed_at END
+WHERE id = sqlc.arg(id);
+
+-- name: ReportPull :execrows
 -- A push that came while the pull went on may tell of what it did not see; a provider's wait is not cut short.
 UPDATE sources
 SET next_at = CASE WHEN CAST(sqlc.arg(failures) AS bigint) = 0 AND pushes <> sqlc.arg(pushes)
         THEN CAST(sqlc.arg(pushed_at) AS bigint) ELSE CAST(sqlc.arg(next_at) AS bigint) END,
-    pulled_at = sqlc.arg(pulled_at), failures = CAST(sqlc.arg(failures) AS bigint),
-    error = sqlc.arg(error), no_access = sqlc.arg(no_access)
-WHERE id = sqlc.arg(id);
+    pulled_at = sqlc.arg(pulled_at), tried_at = sqlc.arg(tried_at), failures = CAST(sqlc.arg(failures) AS bigint),
+    error = sqlc.arg(error), no_access = sqlc.arg(no_access), leased_until = 0
+WHERE id = sqlc.arg(id) AND fence = sqlc.arg(fence);
 
 -- name: PutCopy :exec
 INSERT INTO copies (source, ref, meeting, start_at, end_at, listing, data)
@@ -60,20 +65,25 @@ WHERE copies.meeting = sqlc.arg(meeting)
 ORDER BY copies.source, copies.ref;
 
 -- name: MarkUndecided :exec
-INSERT INTO undecided (meeting, since) VALUES (sqlc.arg(meeting), sqlc.arg(since))
-ON CONFLICT (meeting) DO NOTHING;
+INSERT INTO undecided (meeting, since, mark) VALUES (sqlc.arg(meeting), sqlc.arg(since), 1)
+ON CONFLICT (meeting) DO UPDATE SET mark = undecided.mark + 1, tries = 0;
 
 -- name: MarkAllUndecided :exec
-INSERT INTO undecided (meeting, since)
-SELECT meeting, CAST(sqlc.arg(since) AS bigint) FROM copies WHERE copies.end_at > CAST(sqlc.arg(ending_after) AS bigint) OR copies.start_at = 0
-UNION SELECT meeting, CAST(sqlc.arg(since) AS bigint) FROM decisions WHERE decisions.end_at > CAST(sqlc.arg(ending_after) AS bigint) OR decisions.end_at = 0
-ON CONFLICT (meeting) DO NOTHING;
+INSERT INTO undecided (meeting, since, mark)
+SELECT meeting, CAST(sqlc.arg(since) AS bigint), 1 FROM copies WHERE copies.end_at > CAST(sqlc.arg(ending_after) AS bigint) OR copies.start_at = 0
+UNION SELECT meeting, CAST(sqlc.arg(since) AS bigint), 1 FROM decisions WHERE decisions.end_at > CAST(sqlc.arg(ending_after) AS bigint) OR decisions.end_at = 0
+ORDER BY 1
+ON CONFLICT (meeting) DO UPDATE SET mark = undecided.mark + 1, tries = 0;
 
 -- name: Undecided :many
-SELECT meeting FROM undecided ORDER BY since, meeting LIMIT sqlc.arg(most);
+SELECT meeting, mark, tries FROM undecided WHERE since <= CAST(sqlc.arg(now) AS bigint) OR since > CAST(sqlc.arg(skewed) AS bigint)
+ORDER BY since, meeting LIMIT sqlc.arg(most);
+
+-- name: PostponeUndecided :exec
+UPDATE undecided SET since = sqlc.arg(since), tries = tries + 1, error = sqlc.arg(error) WHERE meeting = sqlc.arg(meeting) AND mark = sqlc.arg(mark);
 
 -- name: ClearUndecided :exec
-DELETE FROM undecided WHERE meeting = sqlc.arg(meeting);
+DELETE FROM undecided WHERE meeting = sqlc.arg(meeting) AND mark = sqlc.arg(mark);
 
 -- name: PutDecision :exec
 INSERT INTO decisions (meeting, seq, record, title, start_at, end_at, decided_at, meeting_id, call_keys, data, held)
@@ -122,19 +132,6 @@ ON CONFLICT (schedule, meeting) DO NOTHING;
 
 -- name: Schedules :many
 SELECT * FROM schedules WHERE end_at > sqlc.arg(ending_after) ORDER BY start_at, id;
-
--- name: PutOutbox :exec
-INSERT INTO outbox (seq, plan, schedule, revision, data, written_at)
-VALUES (sqlc.arg(seq), sqlc.arg(plan), sqlc.arg(schedule), sqlc.arg(revision), sqlc.arg(data), sqlc.arg(written_at));
-
--- name: Outbox :many
-SELECT * FROM outbox WHERE delivered_at = 0 ORDER BY seq LIMIT sqlc.arg(most);
-
--- name: MarkDelivered :exec
-UPDATE outbox SET delivered_at = sqlc.arg(delivered_at), attempts = attempts + 1, error = '' WHERE seq = sqlc.arg(seq);
-
--- name: MarkFailed :exec
-UPDATE outbox SET attempts = attempts + 1, error = sqlc.arg(error) WHERE seq = sqlc.arg(seq);
 
 -- name: Decisions :many
 SELECT * FROM decisions ORDER BY start_at, meeting;
@@ -192,10 +189,10 @@ DELETE FROM subscriptions WHERE until_at <= sqlc.arg(at);
 SELECT * FROM letters WHERE source = sqlc.arg(source) AND id = sqlc.arg(id);
 
 -- name: PutLetter :exec
-INSERT INTO letters (source, id, seq, received_at, sender, state, reason, data)
-VALUES (sqlc.arg(source), sqlc.arg(id), sqlc.arg(seq), sqlc.arg(received_at), sqlc.arg(sender), sqlc.arg(state), sqlc.arg(reason), sqlc.arg(data))
+INSERT INTO letters (source, id, seq, received_at, sender, state, reason, data, ends_at)
+VALUES (sqlc.arg(source), sqlc.arg(id), sqlc.arg(seq), sqlc.arg(received_at), sqlc.arg(sender), sqlc.arg(state), sqlc.arg(reason), sqlc.arg(data), sqlc.arg(ends_at))
 ON CONFLICT (source, id) DO UPDATE SET seq = excluded.seq, received_at = excluded.received_at, sender = excluded.sender, state = excluded.state,
-    reason = excluded.reason, data = excluded.data;
+    reason = excluded.reason, data = excluded.data, ends_at = excluded.ends_at;
 
 -- name: PutLetterOrigin :exec
 INSERT INTO letter_origins (source, origin, letter)

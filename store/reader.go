@@ -27,8 +27,9 @@ func (r *Reader) Sources(ctx context.Context) ([]engine.SourceState, error) {
 func toState(row db.Source) engine.SourceState {
 	return engine.SourceState{
 		Source: toSource(row), Cursor: connectors.Cursor(row.Cursor), Reading: row.Reading, Held: row.Held,
+		ChangedAt: fromMS(row.ChangedAt), Fresh: row.Fresh, Stale: row.Stale,
 		PullReport: engine.PullReport{
-			PulledAt: fromMS(row.PulledAt), NextAt: fromMS(row.NextAt), Failures: int(row.Failures),
+			PulledAt: fromMS(row.PulledAt), TriedAt: fromMS(row.TriedAt), NextAt: fromMS(row.NextAt), Failures: int(row.Failures),
 			Error: row.Error, Refused: row.NoAccess, Pushes: row.Pushes,
 		},
 	}
@@ -87,4 +88,34 @@ func toDecisions(rows []db.Decision, err error) ([]engine.Decision, error) {
 // Meeting has all copies of the meeting.
 func (r *Reader) Meeting(ctx context.Context, k calendar.Key) (calendar.Meeting, error) {
 	return meeting(ctx, r.reading(), k)
+}
+
+// Revisions are at most n revisions behind seq.
+func (r *Reader) Revisions(ctx context.Context, after int64, n int) ([]engine.Revision, error) {
+	rows, err := r.reading().RevisionsAfter(ctx, db.RevisionsAfterParams{After: after, Most: int32(n)})
+	if err != nil {
+		return nil, err
+	}
+	revisions := make([]engine.Revision, len(rows))
+	for i, row := range rows {
+		s, err := toSchedule(row.Data)
+		if err != nil {
+			return nil, err
+		}
+		revisions[i] = engine.Revision{Seq: row.Seq, WrittenAt: fromMS(row.WrittenAt), Schedule: s}
+	}
+	return revisions, nil
+}
+
+// Chores are the work that comes round.
+func (r *Reader) Chores(ctx context.Context) ([]engine.Chore, error) {
+	rows, err := r.reading().Chores(ctx)
+	if err != nil {
+		return nil, err
+	}
+	chores := make([]engine.Chore, len(rows))
+	for i, row := range rows {
+		chores[i] = engine.Chore{Name: row.Name, NextAt: fromMS(row.NextAt), ChoreReport: engine.ChoreReport{DoneAt: fromMS(row.DoneAt), Error: row.Error}}
+	}
+	return chores, nil
 }

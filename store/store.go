@@ -1,183 +1,194 @@
-// Package store keeps sources, copies, decisions, schedules and the outbox in SQLite, behind the
-// engine's interface. The schema is in migrations/, every query in queries.sql, both in the dialect
-// that SQLite and PostgreSQL share.
+// Package store keeps sources, copies, decisions, schedules, the outbox and the jobs, behind the engine's interface, in
+// SQLite or PostgreSQL. The schema is in migrations/, every query in queries*.sql, both in the dialect that the two
+// share. Jobs are River's, in the same database, so that a transaction inserts those that it makes necessary.
 package store
 
 import (
 	"context"
 	"database/sql"
-	"embed"
 	"errors"
 	"fmt"
-	"io/fs"
+	"log/slog"
 	"os"
-	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/gofrs/flock"
-	"github.com/pressly/goose/v3"
-	_ "modernc.org/sqlite" // the driver "sqlite"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/riverqueue/river"
 
 	"example.com/syncd/calendar"
 	"example.com/syncd/engine"
 	"example.com/syncd/store/db"
 )
 
-//go:embed migrations/*.sql
-var migrations embed.FS
-
-// A Store is an engine.Store and an engine.Reader in one SQLite file.
+// A Store is an engine.Store and an engine.Reader. The methods are described there.
 type Store struct {
 	Reader
-	sql  *sql.DB
-	lock *flock.Flock
+	*database
+	queue *river.Client[*sql.Tx] // inserts
+	lock  *flock.Flock           // of an SQLite file
 }
 
-// A Reader is an engine.Reader of a file that a daemon may be working on. It does not wait for it (WAL).
-type Reader struct{ read *sql.DB }
+// A Reader is an engine.Reader of a store that daemons may be working on. It does not wait for them.
+type Reader struct{ db *database }
 
 var (
 	_ engine.Store  = (*Store)(nil)
 	_ engine.Reader = (*Reader)(nil)
 )
 
-// errLocked says that a daemon has the file.
-var errLocked = errors.New("another syncd is working on it")
-
-// Open opens the file, makes it and its folder if there is none, and brings its tables up to date.
-// The write-ahead log is synced at each commit: what was stored survives a power loss. A second daemon
-// on the same file is refused.
-func Open(ctx context.Context, file string) (*Store, error) {
-	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
-		return nil, fmt.Errorf("store %s: make its folder: %w", file, err)
+// Open opens a store: an SQLite file, or a PostgreSQL database by its URL. The file is made if there is none, and the
+// tables are brought up to date. What was stored survives a power loss. A second daemon on the same file is refused; a
+// PostgreSQL database may have many.
+func Open(ctx context.Context, name string) (_ *Store, err error) {
+	s := &Store{}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.Close())
+		}
+	}()
+	if !Shared(name) {
+		if err := makeFile(name); err != nil {
+			return nil, fmt.Errorf("store %s: %w", name, err)
+		}
+		if s.lock, err = lockFile(name); err != nil {
+			return nil, fmt.Errorf("store %s: %w", name, err)
+		}
 	}
-	lock := flock.New(file+".lock", flock.SetPermissions(0o600))
-	if ok, err := lock.TryLock(); err != nil {
-		return nil, fmt.Errorf("store %s: lock it: %w", file, err)
-	} else if !ok {
-		return nil, fmt.Errorf("store %s: %w; stop that one, or give this one a store of its own", file, errLocked)
+	if s.database, err = connect(ctx, name); err != nil {
+		return nil, err
 	}
-	s := &Store{lock: lock}
-	if err := s.open(ctx, file); err != nil {
-		return nil, errors.Join(fmt.Errorf("store %s: %w", file, err), s.Close())
+	s.Reader = Reader{s.database}
+	if err := s.ready(ctx); err != nil {
+		return nil, fmt.Errorf("%s: %w", s.name, err)
 	}
 	return s, nil
 }
 
-func (s *Store) open(ctx context.Context, file string) error {
-	// The file holds people's names and meetings' links: nobody else's business.
-	f, err := os.OpenFile(file, os.O_RDWR|os.O_CREATE, 0o600)
-	if err != nil {
+func (s *Store) ready(ctx context.Context) error {
+	if err := s.sound(ctx, s.write); err != nil {
 		return err
 	}
-	if err := f.Close(); err != nil {
+	if err := s.migrate(ctx); err != nil {
 		return err
 	}
-	if s.sql, s.read, err = connect(file); err != nil {
-		return err
+	var err error
+	if s.queue, err = river.NewClient(s.driver(), &river.Config{Logger: slog.New(slog.DiscardHandler)}); err != nil {
+		return fmt.Errorf("make a client of River: %w", err)
 	}
-	if err := sound(ctx, s.sql); err != nil {
-		return err
+	if s.pool != nil {
+		return nil
 	}
-	return migrate(ctx, s.sql)
+	return s.takeOver(ctx)
 }
 
-// connect has a connection for writing, of which there is one, and those for reading.
-func connect(file string) (write, read *sql.DB, err error) {
-	if write, err = sql.Open("sqlite", dsn(file, "_txlock=immediate")); err != nil {
-		return nil, nil, err
-	}
-	write.SetMaxOpenConns(1) // within a process, no busy database
-	if read, err = sql.Open("sqlite", dsn(file, "mode=ro")); err != nil {
-		return nil, nil, errors.Join(err, write.Close())
-	}
-	return write, read, nil
-}
-
-// OpenReader opens a file that exists, to read it alone.
-func OpenReader(ctx context.Context, file string) (*Reader, error) {
-	if _, err := os.Stat(file); err != nil {
-		return nil, fmt.Errorf("store: %w", err)
-	}
-	read, err := sql.Open("sqlite", dsn(file, "mode=ro"))
-	if err == nil {
-		err = sound(ctx, read)
-	}
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("store %s: %w", file, err), read.Close())
-	}
-	return &Reader{read}, nil
-}
-
-func dsn(file, option string) string {
-	// A "?" or "#" in the name would end the path of the URI.
-	path := strings.NewReplacer("%", "%25", "?", "%3f", "#", "%23").Replace(filepath.ToSlash(file))
-	return "file:" + path + "?_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=busy_timeout(10000)&_pragma=foreign_keys(1)&" + option
-}
-
-// sound finds a damaged file before anything is done.
-func sound(ctx context.Context, d *sql.DB) error {
-	const remedy = "is damaged: restore it from a backup, or move it away and let syncd read the calendars anew (schedules then get new deliveries)"
-	var verdict string
-	if err := d.QueryRowContext(ctx, "PRAGMA quick_check(1)").Scan(&verdict); err != nil {
-		return fmt.Errorf("%s (%w)", remedy, err)
-	}
-	if verdict != "ok" {
-		return fmt.Errorf("%s (%s)", remedy, verdict)
-	}
-	return nil
-}
-
-func migrate(ctx context.Context, d *sql.DB) error {
-	files, err := fs.Sub(migrations, "migrations")
-	if err != nil {
-		return err
-	}
-	// Two migrations that were written at a time may reach a file in either order.
-	m, err := goose.NewProvider(goose.DialectSQLite3, d, files, goose.WithAllowOutofOrder(true))
-	if err != nil {
-		return fmt.Errorf("read the migrations: %w", err)
-	}
-	if version, err := m.GetDBVersion(ctx); err != nil {
-		return fmt.Errorf("read its version: %w", err)
-	} else if sources := m.ListSources(); version > sources[len(sources)-1].Version {
-		return fmt.Errorf("was written by a newer syncd (tables of version %d): run that one", version)
-	}
-	if _, err := m.Up(ctx); err != nil {
-		return fmt.Errorf("bring its tables up to date: %w", err)
-	}
-	return nil
-}
-
-// Close closes the file and lets others work on it.
-func (s *Store) Close() error {
-	var errs []error
-	for _, d := range []*sql.DB{s.read, s.sql} {
-		if d != nil {
-			errs = append(errs, d.Close())
+// takeOver ends the leases of a process before this one: nobody else works on the file.
+func (s *Store) takeOver(ctx context.Context) error {
+	for _, statement := range []string{
+		"UPDATE sources SET leased_until = 0 WHERE leased_until > 0", "UPDATE schedules SET leased_until = 0 WHERE leased_until > 0",
+		"UPDATE chores SET leased_until = 0 WHERE leased_until > 0", "UPDATE messages SET leased_until = 0 WHERE leased_until > 0",
+		"UPDATE river_job SET state = 'available' WHERE state = 'running'", "DELETE FROM river_leader",
+	} {
+		if _, err := s.write.ExecContext(ctx, statement); err != nil {
+			return fmt.Errorf("take over from the process before: %w", err)
 		}
 	}
-	return errors.Join(append(errs, s.lock.Unlock())...)
+	return nil
 }
 
-// Close closes the file.
-func (r *Reader) Close() error { return r.read.Close() }
-
-// within runs f in one transaction.
-func (s *Store) within(ctx context.Context, f func(*db.Queries) error) error {
-	return within(ctx, s.sql, f)
+// OpenReader opens a store that exists, to read it alone.
+func OpenReader(ctx context.Context, name string) (*Reader, error) {
+	d, err := openDatabase(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	return &Reader{d}, nil
 }
 
-func within(ctx context.Context, write *sql.DB, f func(*db.Queries) error) error {
-	tx, err := write.BeginTx(ctx, nil)
+// openDatabase opens one that exists.
+func openDatabase(ctx context.Context, name string) (*database, error) {
+	if !Shared(name) {
+		if _, err := os.Stat(name); err != nil {
+			return nil, fmt.Errorf("store: %w", err)
+		}
+	}
+	d, err := connect(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	if err := d.sound(ctx, d.read); err != nil {
+		return nil, errors.Join(fmt.Errorf("%s: %w", d.name, err), d.close())
+	}
+	return d, nil
+}
+
+// Close closes the store and lets others work on it.
+func (s *Store) Close() error {
+	var errs []error
+	if s.database != nil {
+		errs = append(errs, s.close())
+	}
+	if s.lock != nil {
+		errs = append(errs, s.lock.Unlock())
+	}
+	return errors.Join(errs...)
+}
+
+// Close closes the store.
+func (r *Reader) Close() error { return r.db.close() }
+
+// A txn is a transaction, and the jobs that it makes necessary.
+type txn struct {
+	*db.Queries
+	ctx  context.Context
+	sql  *sql.Tx
+	jobs []engine.Job
+}
+
+// need has a job inserted with the transaction, once.
+func (t *txn) need(j engine.Job) {
+	for _, have := range t.jobs {
+		if have.Kind == j.Kind && have.Subject == j.Subject && have.Fence == j.Fence {
+			return
+		}
+	}
+	t.jobs = append(t.jobs, j)
+}
+
+// attempts is how often a transaction is tried that got in another one's way.
+const attempts = 5
+
+// within runs f in one transaction. f runs again if another process's transaction got in the way.
+func (s *Store) within(ctx context.Context, f func(*txn) error) error {
+	for n := 1; ; n++ {
+		err := s.once(ctx, f)
+		if err == nil || n == attempts || !inTheWay(err) || ctx.Err() != nil {
+			return err
+		}
+	}
+}
+
+func (s *Store) once(ctx context.Context, f func(*txn) error) error {
+	tx, err := s.write.BeginTx(ctx, nil)
 	if err != nil {
 		return fmt.Errorf("begin: %w", err)
 	}
-	if err := f(db.New(tx)); err != nil {
+	t := &txn{Queries: db.New(tx), ctx: ctx, sql: tx}
+	err = f(t)
+	if err == nil {
+		err = s.insert(t)
+	}
+	if err != nil {
 		return errors.Join(err, ignoreDone(tx.Rollback()))
 	}
 	return tx.Commit()
+}
+
+// inTheWay reports whether PostgreSQL ended a transaction for another's sake: a serialization failure or a deadlock
+// (appendix A of its manual).
+func inTheWay(err error) bool {
+	var pg *pgconn.PgError
+	return errors.As(err, &pg) && (pg.Code == "40001" || pg.Code == "40P01")
 }
 
 // ignoreDone: a transaction whose context ended has been rolled back already.
@@ -188,7 +199,19 @@ func ignoreDone(err error) error {
 	return err
 }
 
-func (r *Reader) reading() *db.Queries { return db.New(r.read) }
+// within runs f in a transaction of a database on which a daemon may be working, and inserts no jobs.
+func (d *database) within(ctx context.Context, f func(*db.Queries) error) error {
+	tx, err := d.write.BeginTx(ctx, nil)
+	if err != nil {
+		return fmt.Errorf("begin: %w", err)
+	}
+	if err := f(db.New(tx)); err != nil {
+		return errors.Join(err, ignoreDone(tx.Rollback()))
+	}
+	return tx.Commit()
+}
+
+func (r *Reader) reading() *db.Queries { return db.New(r.db.read) }
 
 // ms is t in Unix milliseconds; 0 stands for an unknown time.
 func ms(t time.Time) int64 {

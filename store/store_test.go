@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -18,7 +19,9 @@ import (
 	"example.com/syncd/connectors/conntest"
 	"example.com/syncd/eligibility"
 	"example.com/syncd/engine"
+	"example.com/syncd/internal/postgrestest"
 	"example.com/syncd/schedule"
+	"example.com/syncd/store/db"
 )
 
 var now = conntest.Now
@@ -28,9 +31,34 @@ var ana = calendar.Source{
 	Calendar: "ana@acme.com", Primary: true,
 }
 
-func open(t *testing.T) *Store {
+// kind is the database that a test runs on.
+type kind string
+
+const (
+	sqlite   kind = "sqlite"
+	postgres kind = "postgres"
+)
+
+// both runs a test on both databases.
+func both(t *testing.T, test func(t *testing.T, open func(t *testing.T) *Store)) {
+	for _, k := range []kind{sqlite, postgres} {
+		t.Run(string(k), func(t *testing.T) {
+			test(t, func(t *testing.T) *Store { return openKind(t, k) })
+		})
+	}
+}
+
+// place is where an empty store of the kind may be.
+func place(t *testing.T, k kind) string {
+	if k == postgres {
+		return postgrestest.Shared(t).Database(t)
+	}
+	return filepath.Join(t.TempDir(), "syncd.db")
+}
+
+func openKind(t *testing.T, k kind) *Store {
 	t.Helper()
-	s, err := Open(t.Context(), filepath.Join(t.TempDir(), "syncd.db"))
+	s, err := Open(t.Context(), place(t, k))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -39,7 +67,7 @@ func open(t *testing.T) *Store {
 			t.Error(err)
 		}
 	})
-	if err := s.PutSources(t.Context(), []calendar.Source{ana}); err != nil {
+	if err := s.PutSources(t.Context(), []calendar.Source{ana}, now); err != nil {
 		t.Fatal(err)
 	}
 	return s
@@ -55,7 +83,7 @@ func event(ref string, hours int) calendar.Event {
 // copies are ana's copies as the store has them.
 func copies(t *testing.T, s *Store) map[calendar.Ref]calendar.Event {
 	t.Helper()
-	rows, err := s.sql.QueryContext(t.Context(), "SELECT DISTINCT meeting FROM copies WHERE source = $1", string(ana.ID))
+	rows, err := s.read.QueryContext(t.Context(), "SELECT DISTINCT meeting FROM copies WHERE source = $1", string(ana.ID))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -93,14 +121,16 @@ func cursor(t *testing.T, s *Store) connectors.Cursor {
 }
 
 // TestApplyIsTheLedger applies random pages to the store and to the reference, and compares.
-func TestApplyIsTheLedger(t *testing.T) {
+func TestApplyIsTheLedger(t *testing.T) { both(t, testApplyIsTheLedger) }
+
+func testApplyIsTheLedger(t *testing.T, open func(*testing.T) *Store) {
 	s := open(t)
 	for seed := range uint64(40) {
 		r := rand.New(rand.NewPCG(seed, 0))
 		src := ana
 		src.Calendar = fmt.Sprintf("user%d@acme.com", seed)
 		src.ID = calendar.NewSourceID("google", "acme.com", src.Calendar)
-		if err := s.PutSources(t.Context(), []calendar.Source{src}); err != nil {
+		if err := s.PutSources(t.Context(), []calendar.Source{src}, now); err != nil {
 			t.Fatal(err)
 		}
 		l := conntest.NewLedger()
@@ -123,7 +153,7 @@ func TestApplyIsTheLedger(t *testing.T) {
 				p.Gone = append(p.Gone, calendar.Ref(fmt.Sprint(1+r.IntN(9))))
 			}
 			done, err := s.Apply(t.Context(), src.ID, l.Cursor, "r", p, now)
-			if err != nil || done != (engine.Applied{}) {
+			if err != nil || done.Held || done.Repaired != 0 {
 				t.Fatalf("seed %d step %d: %+v, %v", seed, step, done, err)
 			}
 			l.Apply(p)
@@ -146,7 +176,9 @@ func TestApplyIsTheLedger(t *testing.T) {
 	}
 }
 
-func TestApplyStale(t *testing.T) {
+func TestApplyStale(t *testing.T) { both(t, testApplyStale) }
+
+func testApplyStale(t *testing.T, open func(*testing.T) *Store) {
 	s := open(t)
 	page := connectors.Page{Events: []calendar.Event{event("1", 1)}, Next: "a"}
 	if _, err := s.Apply(t.Context(), ana.ID, "", "r", page, now); err != nil {
@@ -161,7 +193,9 @@ func TestApplyStale(t *testing.T) {
 	}
 }
 
-func TestApplyIsOneTransaction(t *testing.T) {
+func TestApplyIsOneTransaction(t *testing.T) { both(t, testApplyIsOneTransaction) }
+
+func testApplyIsOneTransaction(t *testing.T, open func(*testing.T) *Store) {
 	s := open(t)
 	whole := event("1", 1)
 	body := event("2", 1)
@@ -173,12 +207,14 @@ func TestApplyIsOneTransaction(t *testing.T) {
 	if got := copies(t, s); len(got) != 0 || cursor(t, s) != "" {
 		t.Errorf("half a page was stored: %d copies, cursor %q", len(got), cursor(t, s))
 	}
-	if keys, err := s.Undecided(t.Context(), 10); err != nil || len(keys) != 0 {
-		t.Errorf("half a page marked %v, %v", keys, err)
+	if keys := undecidedOf(t, s); len(keys) != 0 {
+		t.Errorf("half a page marked %v", keys)
 	}
 }
 
-func TestEmptyListingIsHeld(t *testing.T) {
+func TestEmptyListingIsHeld(t *testing.T) { both(t, testEmptyListingIsHeld) }
+
+func testEmptyListingIsHeld(t *testing.T, open func(*testing.T) *Store) {
 	s := open(t)
 	window := calendar.Window{Start: now, End: now.Add(48 * time.Hour)}
 	full := func(next connectors.Cursor, events ...calendar.Event) connectors.Page {
@@ -212,7 +248,9 @@ func TestEmptyListingIsHeld(t *testing.T) {
 	}
 }
 
-func TestUnchangedIsNotDecidedAgain(t *testing.T) {
+func TestUnchangedIsNotDecidedAgain(t *testing.T) { both(t, testUnchangedIsNotDecidedAgain) }
+
+func testUnchangedIsNotDecidedAgain(t *testing.T, open func(*testing.T) *Store) {
 	s := open(t)
 	page := connectors.Page{Events: []calendar.Event{event("1", 1), event("2", 2)}, Next: "a"}
 	if _, err := s.Apply(t.Context(), ana.ID, "", "r", page, now); err != nil {
@@ -223,32 +261,47 @@ func TestUnchangedIsNotDecidedAgain(t *testing.T) {
 	if _, err := s.Apply(t.Context(), ana.ID, "a", "r", page, now); err != nil {
 		t.Fatal(err)
 	}
-	keys, err := s.Undecided(t.Context(), 10)
-	if diff := cmp.Diff([]calendar.Key{"u2"}, keys); err != nil || diff != "" {
-		t.Errorf("one of two changed (-want +got), %v:\n%s", err, diff)
+	if diff := cmp.Diff([]calendar.Key{"u2"}, undecidedOf(t, s)); diff != "" {
+		t.Errorf("one of two changed (-want +got):\n%s", diff)
 	}
-	if err := s.MarkUndecided(t.Context(), now); err != nil {
+	for range 2 {
+		if err := s.Recheck(t.Context(), 1, now); err != nil {
+			t.Fatal(err)
+		}
+		if keys := undecidedOf(t, s); len(keys) != 2 {
+			t.Errorf("all meetings are to be decided: got %v", keys)
+		}
+	}
+}
+
+// undecidedOf are the undecided meetings.
+func undecidedOf(t *testing.T, s *Store) (keys []calendar.Key) {
+	t.Helper()
+	rows, err := db.New(s.read).Undecided(t.Context(), db.UndecidedParams{Now: ms(now), Skewed: ms(now.Add(longestWait)), Most: 100})
+	if err != nil {
 		t.Fatal(err)
 	}
-	if keys, err := s.Undecided(t.Context(), 10); err != nil || len(keys) != 2 {
-		t.Errorf("all meetings are to be decided: got %v, %v", keys, err)
+	for _, r := range rows {
+		keys = append(keys, calendar.Key(r.Meeting))
 	}
-	if err := s.MarkUndecided(t.Context(), now); err != nil {
-		t.Fatal(err)
-	}
+	return keys
 }
 
 func decideAll(t *testing.T, s *Store) {
 	t.Helper()
-	keys, err := s.Undecided(t.Context(), 100)
-	if err != nil {
+	if more, err := s.Decide(t.Context(), "", 100, now, func(engine.Tx) error { return nil }); err != nil || more {
+		t.Fatal(more, err)
+	}
+}
+
+// decide marks one meeting as undecided, and runs step for it.
+func decide(t *testing.T, s *Store, k calendar.Key, step func(engine.Tx) error) error {
+	t.Helper()
+	if err := db.New(s.write).MarkUndecided(t.Context(), db.MarkUndecidedParams{Meeting: string(k), Since: ms(now)}); err != nil {
 		t.Fatal(err)
 	}
-	for _, k := range keys {
-		if err := s.Decide(t.Context(), k, func(engine.Tx) error { return nil }); err != nil {
-			t.Fatal(err)
-		}
-	}
+	_, err := s.Decide(t.Context(), "", 1, now, step)
+	return err
 }
 
 func decision(key, id string) engine.Decision {
@@ -272,15 +325,30 @@ func step(d engine.Decision) func(engine.Tx) error {
 			if err := tx.PutSchedule(s, now); err != nil {
 				return err
 			}
+			if err := tx.Tell("recorder", s, now); err != nil {
+				return err
+			}
 		}
 		return nil
 	}
 }
 
-func TestDecideIsOneTransaction(t *testing.T) {
+// taken are the messages that may be delivered at t.
+func taken(t *testing.T, s *Store, n int, at time.Time) []engine.Message {
+	t.Helper()
+	messages, err := s.Take(t.Context(), "recorder", n, at, at.Add(time.Minute))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return messages
+}
+
+func TestDecideIsOneTransaction(t *testing.T) { both(t, testDecideIsOneTransaction) }
+
+func testDecideIsOneTransaction(t *testing.T, open func(*testing.T) *Store) {
 	s := open(t)
 	broken := errors.New("the process dies here")
-	err := s.Decide(t.Context(), "a", func(tx engine.Tx) error {
+	err := decide(t, s, "a", func(tx engine.Tx) error {
 		if err := step(decision("a", "1"))(tx); err != nil {
 			return err
 		}
@@ -291,8 +359,8 @@ func TestDecideIsOneTransaction(t *testing.T) {
 	}
 	decisions, err1 := s.Decisions(t.Context())
 	schedules, err2 := s.Schedules(t.Context(), time.Time{})
-	outbox, err3 := s.Outbox(t.Context(), 10)
-	if err := errors.Join(err1, err2, err3); err != nil {
+	outbox := taken(t, s, 10, now)
+	if err := errors.Join(err1, err2); err != nil {
 		t.Fatal(err)
 	}
 	if len(decisions)+len(schedules)+len(outbox) != 0 {
@@ -300,17 +368,19 @@ func TestDecideIsOneTransaction(t *testing.T) {
 	}
 }
 
-func TestNeighbours(t *testing.T) {
+func TestNeighbours(t *testing.T) { both(t, testNeighbours) }
+
+func testNeighbours(t *testing.T, open func(*testing.T) *Store) {
 	s := open(t)
 	for _, d := range []engine.Decision{decision("a", "1"), decision("b", "1"), decision("c", "2"), decision("far", "9")} {
-		if err := s.Decide(t.Context(), d.Meeting, step(d)); err != nil {
+		if err := decide(t, s, d.Meeting, step(d)); err != nil {
 			t.Fatal(err)
 		}
 	}
 	// c joins the call of a and b; its old schedule must come along.
 	var keys []calendar.Key
 	var ids int
-	err := s.Decide(t.Context(), "c", func(tx engine.Tx) error {
+	err := decide(t, s, "c", func(tx engine.Tx) error {
 		if err := tx.PutDecision(decision("c", "1")); err != nil {
 			return err
 		}
@@ -329,36 +399,68 @@ func TestNeighbours(t *testing.T) {
 	}
 }
 
-func TestOutbox(t *testing.T) {
+func TestOutbox(t *testing.T) { both(t, testOutbox) }
+
+func testOutbox(t *testing.T, open func(*testing.T) *Store) {
 	s := open(t)
 	ctx := t.Context()
 	moved := decision("a", "1")
 	moved.End = moved.End.Add(time.Hour)
-	for _, d := range []engine.Decision{decision("a", "1"), moved} {
-		if err := s.Decide(ctx, "a", step(d)); err != nil {
+	for _, d := range []engine.Decision{decision("a", "1"), moved, decision("b", "2")} {
+		if err := decide(t, s, d.Meeting, step(d)); err != nil {
 			t.Fatal(err)
 		}
 	}
-	outbox, err := s.Outbox(ctx, 10)
-	if err != nil || len(outbox) != 2 || outbox[0].Schedule.Revision != 1 || outbox[1].Schedule.Revision != 2 {
-		t.Fatalf("the outbox has %+v, %v; want revisions 1 and 2", outbox, err)
+	keys := func(messages []engine.Message) (keys []string) {
+		for _, m := range messages {
+			keys = append(keys, fmt.Sprint(m.Schedule.Meetings[0], m.Schedule.Revision, " ", m.State, " attempt ", m.Attempts))
+		}
+		return keys
 	}
-	if err := s.Delivered(ctx, outbox[0].Seq, "the recorder is down", now); err != nil {
+	first := taken(t, s, 10, now)
+	if diff := cmp.Diff([]string{"a1 scheduled attempt 0", "b1 scheduled attempt 0"}, keys(first)); diff != "" {
+		t.Fatalf("the outbox (-want +got):\n%s", diff)
+	}
+	if again := taken(t, s, 10, now); len(again) != 0 {
+		t.Errorf("taken twice: %v", keys(again))
+	}
+	fail := engine.DeliveryReport{At: now, Error: "the recorder is down", Note: "kept", Again: now.Add(time.Minute), NewKey: true}
+	if err := s.Delivered(ctx, first[0], fail); err != nil {
 		t.Fatal(err)
 	}
-	if again, err := s.Outbox(ctx, 10); err != nil || len(again) != 2 || again[0].Attempts != 1 {
-		t.Errorf("a failed delivery left the outbox: %+v, %v", again, err)
+	if early := taken(t, s, 10, now.Add(time.Second)); len(early) != 0 {
+		t.Errorf("behind a failed one comes %v", keys(early))
 	}
-	for _, d := range outbox {
-		if err := s.Delivered(ctx, d.Seq, "", now); err != nil {
+	later := now.Add(5 * time.Minute)
+	second := taken(t, s, 10, later)
+	slices.SortFunc(second, func(a, b engine.Message) int { return int(a.ID - b.ID) })
+	if diff := cmp.Diff([]string{"a1 scheduled attempt 1", "b1 scheduled attempt 0"}, keys(second)); diff != "" {
+		t.Errorf("when it is due, and the other's lease is over (-want +got):\n%s", diff)
+	}
+	if second[0].Note != "kept" || second[0].Key() == first[0].Key() || second[1].Key() != first[1].Key() {
+		t.Errorf("note %q, keys %s and %s", second[0].Note, first[0].Key(), second[0].Key())
+	}
+	done := engine.DeliveryReport{At: later}
+	if err := s.Delivered(ctx, first[1], done); !errors.Is(err, engine.ErrStale) {
+		t.Errorf("somebody who comes behind the lease: %v", err)
+	}
+	for _, m := range second {
+		if err := s.Delivered(ctx, m, done); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if rest, err := s.Outbox(ctx, 10); err != nil || len(rest) != 0 {
-		t.Errorf("delivered, and still there: %+v, %v", rest, err)
+	third := taken(t, s, 10, later)
+	if diff := cmp.Diff([]string{"a2 updated attempt 0"}, keys(third)); diff != "" {
+		t.Errorf("the rest (-want +got):\n%s", diff)
+	}
+	if err := s.Delivered(ctx, third[0], engine.DeliveryReport{At: later, Error: "never", GaveUp: true}); err != nil {
+		t.Fatal(err)
+	}
+	if rest := taken(t, s, 10, later.Add(time.Hour)); len(rest) != 0 {
+		t.Errorf("given up, and still there: %v", keys(rest))
 	}
 	// Another process that planned from revision 1 must not write revision 2 over revision 2.
-	err = s.Decide(ctx, "a", func(tx engine.Tx) error { return tx.PutSchedule(outbox[1].Schedule, now) })
+	err := decide(t, s, "a", func(tx engine.Tx) error { return tx.PutSchedule(third[0].Schedule, now) })
 	if !errors.Is(err, engine.ErrStale) {
 		t.Errorf("a revision that exists: got %v, want ErrStale", err)
 	}
@@ -371,7 +473,7 @@ func TestReopen(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := s.PutSources(t.Context(), []calendar.Source{ana}); err != nil {
+		if err := s.PutSources(t.Context(), []calendar.Source{ana}, now); err != nil {
 			t.Fatal(err)
 		}
 		if err := s.Close(); err != nil {
@@ -452,7 +554,9 @@ func TestOneDaemon(t *testing.T) {
 
 // TestRepaired: what a listing finds different though nothing was told is counted; what was changed just now, what was
 // unknown before because it lay outside, and what was told is not.
-func TestRepaired(t *testing.T) {
+func TestRepaired(t *testing.T) { both(t, testRepaired) }
+
+func testRepaired(t *testing.T, open func(*testing.T) *Store) {
 	s := open(t)
 	listed := calendar.Window{Start: now, End: now.Add(48 * time.Hour)}
 	old := func(e calendar.Event) calendar.Event { e.Updated = now.Add(-time.Hour); return e }

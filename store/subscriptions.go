@@ -15,7 +15,7 @@ import (
 
 // MakeDue counts a push.
 func (s *Store) MakeDue(ctx context.Context, src calendar.SourceID, at time.Time) error {
-	return db.New(s.sql).MakeDue(ctx, db.MakeDueParams{ID: string(src), At: ms(at)})
+	return db.New(s.write).MakeDue(ctx, db.MakeDueParams{ID: string(src), At: ms(at)})
 }
 
 // PutSubscription adds sub, and drops those that it replaces and those that are over.
@@ -23,7 +23,7 @@ func (s *Store) PutSubscription(ctx context.Context, sub engine.Subscription, re
 	if sub.Secret != "" || len(sub.SecretHash) != 64 {
 		return fmt.Errorf("subscription of %s: its secret is to be stored, and only a SHA-256 of it may be", sub.Source)
 	}
-	return s.within(ctx, func(q *db.Queries) error {
+	return s.within(ctx, func(q *txn) error {
 		for _, id := range replaced {
 			if err := q.DropSubscription(ctx, id); err != nil {
 				return fmt.Errorf("drop the subscription before it: %w", err)
@@ -62,7 +62,7 @@ func (s *Store) Subscription(ctx context.Context, id string) (engine.Subscriptio
 
 // DropSubscription forgets the one of that id.
 func (s *Store) DropSubscription(ctx context.Context, id string) error {
-	return db.New(s.sql).DropSubscription(ctx, id)
+	return db.New(s.write).DropSubscription(ctx, id)
 }
 
 func toSubscriptions(rows []db.Subscription, err error) ([]engine.Subscription, error) {

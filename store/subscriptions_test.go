@@ -33,7 +33,9 @@ func ids(t *testing.T, all []engine.Subscription, err error) (ids []string) {
 	return ids
 }
 
-func TestSubscriptions(t *testing.T) {
+func TestSubscriptions(t *testing.T) { both(t, testSubscriptions) }
+
+func testSubscriptions(t *testing.T, open func(*testing.T) *Store) {
 	s := open(t)
 	ctx := t.Context()
 	if _, _, ok, err := s.Subscription(ctx, "a"); ok || err != nil {
@@ -99,7 +101,9 @@ func TestSubscriptions(t *testing.T) {
 }
 
 // TestMakeDue: a push counts whatever else goes on, and never shortens a wait.
-func TestMakeDue(t *testing.T) {
+func TestMakeDue(t *testing.T) { both(t, testMakeDue) }
+
+func testMakeDue(t *testing.T, open func(*testing.T) *Store) {
 	later, soon := now.Add(time.Hour), now.Add(5*time.Second)
 	well := engine.PullReport{PulledAt: now, NextAt: later, PushedAt: soon}
 	failed := engine.PullReport{NextAt: later, PushedAt: soon, Failures: 1, Error: "429"}
@@ -125,7 +129,7 @@ func TestMakeDue(t *testing.T) {
 			}
 			return all[0].PullReport
 		}
-		if err := s.Report(t.Context(), ana.ID, c.before); err != nil {
+		if err := s.Report(t.Context(), ana.ID, 0, c.before); err != nil {
 			t.Fatal(err)
 		}
 		if c.push {
@@ -146,7 +150,7 @@ func TestMakeDue(t *testing.T) {
 				t.Errorf("%s: the wait was cut short to %s", c.about, got.NextAt)
 			}
 		}
-		if err := s.Report(t.Context(), ana.ID, r); err != nil {
+		if err := s.Report(t.Context(), ana.ID, 0, r); err != nil {
 			t.Fatal(err)
 		}
 		if got := next(); !got.NextAt.Equal(c.want) {
@@ -154,7 +158,7 @@ func TestMakeDue(t *testing.T) {
 		}
 	}
 	s := open(t)
-	if err := s.Report(t.Context(), ana.ID, engine.PullReport{NextAt: now}); err != nil {
+	if err := s.Report(t.Context(), ana.ID, 0, engine.PullReport{NextAt: now}); err != nil {
 		t.Fatal(err)
 	}
 	if err := s.MakeDue(t.Context(), ana.ID, later); err != nil {
@@ -173,7 +177,7 @@ func TestMigrationsInAnyOrder(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, undo := range []string{"ALTER TABLE sources DROP COLUMN read_as", "DELETE FROM goose_db_version WHERE version_id = 2"} {
-		if _, err := s.sql.ExecContext(t.Context(), undo); err != nil {
+		if _, err := s.write.ExecContext(t.Context(), undo); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -183,7 +187,7 @@ func TestMigrationsInAnyOrder(t *testing.T) {
 	if s, err = Open(t.Context(), file); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.PutSources(t.Context(), []calendar.Source{ana}); err != nil {
+	if err := s.PutSources(t.Context(), []calendar.Source{ana}, now); err != nil {
 		t.Error(err)
 	}
 	if err := s.Close(); err != nil {

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -16,30 +15,30 @@ import (
 	"example.com/syncd/store/db"
 )
 
-// A Vault keeps secrets in a store's file, each sealed for its connection and name. Other processes may use
+// A Vault keeps secrets in a store, each sealed for its connection and name. Other processes may use
 // the same file, a daemon among them: writes wait for their turn, reads do not wait.
 type Vault struct {
-	file        string
-	write, read *sql.DB // nil: there is no such table yet
-	own         bool    // they are the vault's, not a store's
-	keys        *seal.Keys
-	now         func() time.Time
+	name string    // the store's
+	db   *database // nil: there is no such table yet
+	own  bool      // it is the vault's, not a store's
+	keys *seal.Keys
+	now  func() time.Time
 }
 
 // Vault are the secrets in the store's file.
 func (s *Store) Vault(keys *seal.Keys, now func() time.Time) *Vault {
-	return &Vault{write: s.sql, read: s.read, keys: keys, now: now}
+	return &Vault{db: s.database, keys: keys, now: now}
 }
 
-// MakeVault opens the secrets in a store's file, which is made if there is none, without keeping a daemon from it.
-func MakeVault(ctx context.Context, file string, keys *seal.Keys, now func() time.Time) (*Vault, error) {
-	v, err := OpenVault(ctx, file, keys, now)
-	if err != nil || v.write != nil {
+// MakeVault opens the secrets in a store, which is made if there is none, without keeping a daemon from it.
+func MakeVault(ctx context.Context, name string, keys *seal.Keys, now func() time.Time) (*Vault, error) {
+	v, err := OpenVault(ctx, name, keys, now)
+	if err != nil || v.db != nil {
 		return v, err
 	}
-	s, err := Open(ctx, file) // which makes the tables
+	s, err := Open(ctx, name) // which makes the tables
 	if errors.Is(err, errLocked) {
-		return nil, fmt.Errorf("store %s: a syncd that is just starting, or one of an older version, is working on it; wait a moment, or start it again with this version", file)
+		return nil, fmt.Errorf("store %s: a syncd that is just starting, or one of an older version, is working on it; wait a moment, or start it again with this version", name)
 	}
 	if err != nil {
 		return nil, err
@@ -47,53 +46,51 @@ func MakeVault(ctx context.Context, file string, keys *seal.Keys, now func() tim
 	if err := s.Close(); err != nil {
 		return nil, err
 	}
-	return OpenVault(ctx, file, keys, now)
+	return OpenVault(ctx, name, keys, now)
 }
 
-// OpenVault opens the secrets in a store's file. It makes nothing: without such a file the vault is empty, and
+// OpenVault opens the secrets in a store. It makes nothing: without such a store the vault is empty, and
 // can't keep anything.
-func OpenVault(ctx context.Context, file string, keys *seal.Keys, now func() time.Time) (*Vault, error) {
-	v := &Vault{file: file, own: true, keys: keys, now: now}
-	if _, err := os.Stat(file); errors.Is(err, fs.ErrNotExist) {
+func OpenVault(ctx context.Context, name string, keys *seal.Keys, now func() time.Time) (*Vault, error) {
+	v := &Vault{name: name, own: true, keys: keys, now: now}
+	d, err := openDatabase(ctx, name)
+	if errors.Is(err, fs.ErrNotExist) {
 		return v, nil
-	} else if err != nil {
-		return nil, fmt.Errorf("store: %w", err)
 	}
-	var err error
-	if v.write, v.read, err = connect(file); err != nil {
-		return nil, fmt.Errorf("store %s: %w", file, err)
-	}
-	ready, err := v.ready(ctx)
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("store %s: %w", file, err), v.Close())
+		return nil, err
+	}
+	ready, err := d.hasSecrets(ctx)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("%s: %w", d.name, err), d.close())
 	}
 	if !ready {
-		err = v.Close()
-		v.write, v.read = nil, nil
+		return v, d.close()
 	}
-	return v, err
+	v.db = d
+	return v, nil
 }
 
-// ready reports whether the file has the table. What SQLite and goose keep of tables is in no migration, so
+// hasSecrets reports whether the store has the table. What databases and goose keep of tables is in no migration, so
 // these queries are here.
-func (v *Vault) ready(ctx context.Context) (bool, error) {
-	if err := sound(ctx, v.read); err != nil {
-		return false, err
+func (d *database) hasSecrets(ctx context.Context) (bool, error) {
+	tables, query := 0, "SELECT count(*) FROM sqlite_master WHERE name IN ('secrets', 'goose_db_version')"
+	if d.pool != nil {
+		query = "SELECT count(*) FROM pg_tables WHERE schemaname = current_schema() AND tablename IN ('secrets', 'goose_db_version')"
 	}
-	tables := 0
-	if err := v.read.QueryRowContext(ctx, "SELECT count(*) FROM sqlite_master WHERE name IN ('secrets', 'goose_db_version')").Scan(&tables); err != nil {
+	if err := d.read.QueryRowContext(ctx, query).Scan(&tables); err != nil {
 		return false, err
 	}
 	if tables < 2 {
 		return false, nil
 	}
 	var version int64
-	if err := v.read.QueryRowContext(ctx, "SELECT max(version_id) FROM goose_db_version").Scan(&version); err != nil {
+	if err := d.read.QueryRowContext(ctx, "SELECT max(version_id) FROM goose_db_version").Scan(&version); err != nil {
 		return false, fmt.Errorf("read its version: %w", err)
 	}
 	newest, err := newestMigration()
 	if err == nil && version > newest {
-		err = fmt.Errorf("was written by a newer syncd (tables of version %d): run that one", version)
+		err = d.readable(ctx, version, newest)
 	}
 	return true, err
 }
@@ -109,10 +106,10 @@ func newestMigration() (int64, error) {
 
 // Close closes what the vault has opened.
 func (v *Vault) Close() error {
-	if !v.own || v.write == nil {
+	if !v.own || v.db == nil {
 		return nil
 	}
-	return errors.Join(v.read.Close(), v.write.Close())
+	return v.db.close()
 }
 
 // Secrets are those of one connection, DRIVER:ACCOUNT.
@@ -123,10 +120,10 @@ type SecretID struct{ Connection, Name string }
 
 // Changes says of each secret when it was kept last.
 func (v *Vault) Changes(ctx context.Context) (map[SecretID]time.Time, error) {
-	if v.read == nil {
+	if v.db == nil {
 		return nil, nil
 	}
-	rows, err := db.New(v.read).SecretsChanged(ctx)
+	rows, err := db.New(v.db.read).SecretsChanged(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("read the secrets' names: %w", err)
 	}
@@ -145,10 +142,10 @@ type secrets struct {
 
 // Names are the names under which something is kept.
 func (s secrets) Names(ctx context.Context) ([]string, error) {
-	if s.v.read == nil {
+	if s.v.db == nil {
 		return nil, nil
 	}
-	names, err := db.New(s.v.read).SecretNames(ctx, s.connection)
+	names, err := db.New(s.v.db.read).SecretNames(ctx, s.connection)
 	if err != nil {
 		return nil, fmt.Errorf("read the names of what %s keeps: %w", s.connection, err)
 	}
@@ -160,10 +157,10 @@ func (s secrets) place(name string) []string { return []string{"secrets", s.conn
 
 // Secret is what is kept under name.
 func (s secrets) Secret(ctx context.Context, name string) (string, error) {
-	if s.v.read == nil {
+	if s.v.db == nil {
 		return "", nil
 	}
-	sealed, err := db.New(s.v.read).Secret(ctx, db.SecretParams{Connection: s.connection, Name: name})
+	sealed, err := db.New(s.v.db.read).Secret(ctx, db.SecretParams{Connection: s.connection, Name: name})
 	if errors.Is(err, sql.ErrNoRows) {
 		return "", nil
 	}
@@ -183,14 +180,14 @@ func (s secrets) Secret(ctx context.Context, name string) (string, error) {
 
 // Keep replaces what is kept under name. It is on the disk when Keep returns.
 func (s secrets) Keep(ctx context.Context, name, value string) error {
-	if s.v.write == nil {
-		return fmt.Errorf("keep what %s has for %s: there is no store at %s yet; let syncd run make it first", s.connection, name, s.v.file)
+	if s.v.db == nil {
+		return fmt.Errorf("keep what %s has for %s: there is no store at %s yet; let syncd run make it first", s.connection, name, s.v.name)
 	}
 	sealed, err := s.v.keys.Seal([]byte(value), s.place(name)...)
 	if err != nil {
 		return fmt.Errorf("seal what %s keeps for %s: keyset_file: %w", s.connection, name, err)
 	}
-	err = db.New(s.v.write).PutSecret(ctx, db.PutSecretParams{Connection: s.connection, Name: name, Sealed: sealed, ChangedAt: ms(s.v.now())})
+	err = db.New(s.v.db.write).PutSecret(ctx, db.PutSecretParams{Connection: s.connection, Name: name, Sealed: sealed, ChangedAt: ms(s.v.now())})
 	if err != nil {
 		return fmt.Errorf("store what %s keeps for %s: %w", s.connection, name, err)
 	}
@@ -199,10 +196,10 @@ func (s secrets) Keep(ctx context.Context, name, value string) error {
 
 // Forget drops what is kept under name.
 func (s secrets) Forget(ctx context.Context, name string) error {
-	if s.v.write == nil {
+	if s.v.db == nil {
 		return nil
 	}
-	if err := db.New(s.v.write).DropSecret(ctx, db.DropSecretParams{Connection: s.connection, Name: name}); err != nil {
+	if err := db.New(s.v.db.write).DropSecret(ctx, db.DropSecretParams{Connection: s.connection, Name: name}); err != nil {
 		return fmt.Errorf("drop what %s keeps for %s: %w", s.connection, name, err)
 	}
 	return nil

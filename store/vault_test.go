@@ -52,7 +52,9 @@ func kept(t *testing.T, s connectors.Secrets) map[string]string {
 	return all
 }
 
-func TestSecrets(t *testing.T) {
+func TestSecrets(t *testing.T) { both(t, testSecrets) }
+
+func testSecrets(t *testing.T, open func(*testing.T) *Store) {
 	v := open(t).Vault(newKeys(t), clock)
 	s, other := v.Secrets(connection), v.Secrets("google:other")
 	if got := kept(t, s); len(got) != 0 {
@@ -119,14 +121,16 @@ func TestSecretsAtRest(t *testing.T) {
 		}
 	}
 	look("in the write-ahead log")
-	if _, err := s.sql.ExecContext(t.Context(), "PRAGMA wal_checkpoint(TRUNCATE)"); err != nil {
+	if _, err := s.write.ExecContext(t.Context(), "PRAGMA wal_checkpoint(TRUNCATE)"); err != nil {
 		t.Fatal(err)
 	}
 	look("in the database")
 }
 
 // TestSwappedRows: who can write to the file can't make one user's token another's.
-func TestSwappedRows(t *testing.T) {
+func TestSwappedRows(t *testing.T) { both(t, testSwappedRows) }
+
+func testSwappedRows(t *testing.T, open func(*testing.T) *Store) {
 	s := open(t)
 	v := s.Vault(newKeys(t), clock)
 	keep(t, v.Secrets(connection), "ana@acme.com", "ana's")
@@ -136,7 +140,7 @@ func TestSwappedRows(t *testing.T) {
 		"UPDATE secrets SET sealed = (SELECT sealed FROM secrets WHERE name = 'bo@acme.com') WHERE name = 'ana@acme.com' AND connection = 'google:acme.com'",
 		"UPDATE secrets SET sealed = (SELECT sealed FROM secrets WHERE connection = 'google:other') WHERE name = 'bo@acme.com'",
 	} {
-		if _, err := s.sql.ExecContext(t.Context(), swap); err != nil {
+		if _, err := s.write.ExecContext(t.Context(), swap); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -148,7 +152,9 @@ func TestSwappedRows(t *testing.T) {
 }
 
 // TestWrongKey: it is said with what to do, and nothing is lost by it.
-func TestWrongKey(t *testing.T) {
+func TestWrongKey(t *testing.T) { both(t, testWrongKey) }
+
+func testWrongKey(t *testing.T, open func(*testing.T) *Store) {
 	s, right := open(t), newKeys(t)
 	keep(t, s.Vault(right, clock).Secrets(connection), "ana@acme.com", "token")
 	for about, keys := range map[string]*seal.Keys{
@@ -169,7 +175,9 @@ func TestWrongKey(t *testing.T) {
 }
 
 // TestRotatedKey: what the old key sealed opens, and is sealed by the new one when it is kept anew.
-func TestRotatedKey(t *testing.T) {
+func TestRotatedKey(t *testing.T) { both(t, testRotatedKey) }
+
+func testRotatedKey(t *testing.T, open func(*testing.T) *Store) {
 	file := filepath.Join(t.TempDir(), "keys.json")
 	if err := seal.New(file); err != nil {
 		t.Fatal(err)
@@ -254,7 +262,7 @@ func TestVaultOfOtherVersions(t *testing.T) {
 	defer s.Close()
 	exec := func(query string) {
 		t.Helper()
-		if _, err := s.sql.ExecContext(t.Context(), query); err != nil {
+		if _, err := s.write.ExecContext(t.Context(), query); err != nil {
 			t.Fatal(err)
 		}
 	}

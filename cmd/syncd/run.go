@@ -83,9 +83,9 @@ func (c *runCommand) runOn(ctx context.Context, s streams, cfg *config.Config, r
 	if err != nil {
 		return usageError{err}
 	}
-	var sinks []schedule.Sink
+	var targets []schedule.Target
 	if cfg.Deliver.File != "" {
-		sinks = append(sinks, deliver.NewFile(cfg.Deliver.File))
+		targets = append(targets, schedule.Target{Name: "file", Sink: deliver.NewFile(cfg.Deliver.File)})
 	}
 	var follow linkparse.Resolver
 	if cfg.ResolveLinks {
@@ -96,10 +96,11 @@ func (c *runCommand) runOn(ctx context.Context, s streams, cfg *config.Config, r
 		pushURL = "" // nobody would be there to be told
 	}
 	e, err := engine.New(engine.Config{
-		PushURL: pushURL, Store: st, Connections: connections, Rules: rules, Sinks: sinks, Resolver: follow,
+		PushURL: pushURL, Store: st, Connections: connections, Rules: rules, Targets: targets, Resolver: follow,
 		Past: time.Duration(cfg.Horizon.Past), Future: time.Duration(cfg.Horizon.Future), Poll: time.Duration(cfg.Poll),
+		Quiet: time.Duration(cfg.PollQuiet), Fresh: time.Duration(cfg.Fresh), Retention: time.Duration(cfg.Retention),
 		Spread:   cfg.Clock.IsZero(),
-		Parallel: parallel, Now: now, Log: log,
+		Parallel: parallel, Shared: store.Shared(cfg.Store), Version: version(), Now: now, Log: log,
 	})
 	if err != nil {
 		return err
@@ -136,7 +137,7 @@ func (c *runCommand) work(ctx context.Context, s streams, cfg *config.Config, e 
 		if err != nil {
 			return fmt.Errorf("serve.listen %s: %w; choose another address, or \"off\"", cfg.Serve.Listen, err)
 		}
-		sc := serve.Config{Reader: st, Health: e.Health, Token: token, Late: late(e.Poll), Now: e.Now, Log: log}
+		sc := serve.Config{Reader: st, Health: e.Health, Token: token, Late: late, Now: e.Now, Log: log}
 		sc.Mail = func(w http.ResponseWriter, r *http.Request, driver, connection string) bool {
 			m, ok := e.MailReceiver(driver, connection)
 			if ok {
@@ -168,8 +169,8 @@ func receive(e *engine.Engine) func(w http.ResponseWriter, r *http.Request, driv
 	}
 }
 
-// late is when a daemon that polls this often counts as stuck.
-func late(poll time.Duration) time.Duration { return max(3*poll, 5*time.Minute) }
+// late is how long ago a daemon may have looked for what is due before it counts as stuck.
+const late = time.Minute
 
 func readToken(file string) (string, error) {
 	if file == "" {

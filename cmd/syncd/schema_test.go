@@ -323,7 +323,7 @@ func TestSchemaRefuses(t *testing.T) {
 		{"syncd", "a negative duration", conn + "poll: -1m\n", ""},
 		{"syncd", "an empty duration", conn + "poll:\n", ""},
 		{"syncd", "a duration out of range", conn + "horizon: {future: 91d}\n", "units differ: no pattern says so"},
-		{"syncd", "an URL", conn + "store: postgres://db/syncd\n", ""},
+		{"syncd", "an URL", conn + "store: mysql://db/syncd\n", ""},
 		{"syncd", "store empty", conn + "store: \"\"\n", ""},
 		{"syncd", "store, a truth value", conn + "store: true\n", ""},
 		{"syncd", "policy that is not there", conn + "policy: nowhere.yaml\n", "a reference"},

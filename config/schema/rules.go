@@ -28,9 +28,14 @@ func syncdRules() []rule {
 	positive := pattern(`^(\+?`+parts+`|[0-9]+d)$`, "a duration such as 90s, 30m, 12h or 28d")
 	return []rule{
 		{"store", notEmpty},
-		{"store", func(s *jsonschema.Schema) { s.Not = &jsonschema.Schema{Type: "string", Pattern: "://"} }},
+		{"store", func(s *jsonschema.Schema) {
+			s.AnyOf = []*jsonschema.Schema{{Pattern: "^postgres(ql)?://"}, {Not: &jsonschema.Schema{Type: "string", Pattern: "://"}}}
+		}},
 		{"policy", notEmpty},
 		{"poll", positive},
+		{"poll_quiet", positive},
+		{"fresh", positive},
+		{"retention", positive},
 		{"horizon.past", positive},
 		{"horizon.future", positive},
 		{"serve.listen", pattern(`^`+config.Off+`$|:[0-9]+$`, "HOST:PORT such as 127.0.0.1:8787, or off")},

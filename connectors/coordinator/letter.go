@@ -110,7 +110,11 @@ func (c *connector) newsOf(uid, effect string, cal *ics.Calendar, e *ics.Event) 
 	if organizer := e.Organizer().Email; organizer != "" {
 		n.Organizer = printOf(organizer)
 	}
+	if end, ok := e.End.UTC(); ok && !e.Recurs() {
+		n.Ends = end
+	}
 	if effect == replies { // of a guest, only the answer
+		n.Ends = time.Unix(1, 0) // it says nothing of times
 		n.Event = calendar.Event{Kind: n.Event.Kind, Visibility: n.Event.Visibility, Attendees: n.Event.Attendees}
 	}
 	return n

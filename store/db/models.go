@@ -4,9 +4,23 @@
 
 package db
 
+type Budget struct {
+	Name string
+	Tat  int64
+}
+
 type Call struct {
 	Call    string
 	Meeting string
+}
+
+type Chore struct {
+	Name        string
+	NextAt      int64
+	LeasedUntil int64
+	Fence       int64
+	DoneAt      int64
+	Error       string
 }
 
 type Copy struct {
@@ -42,6 +56,7 @@ type Letter struct {
 	State      string
 	Reason     string
 	Data       string
+	EndsAt     int64
 }
 
 type LetterMeeting struct {
@@ -56,25 +71,55 @@ type LetterOrigin struct {
 	Letter string
 }
 
-type Outbox struct {
-	Seq         int64
+type Message struct {
+	ID          int64
+	Target      string
 	Plan        int64
 	Schedule    string
 	Revision    int64
+	State       string
 	Data        string
+	Keys        int64
 	WrittenAt   int64
-	DeliveredAt int64
+	DueAt       int64
 	Attempts    int64
 	Error       string
+	Outcome     int64
+	DoneAt      int64
+	LeasedUntil int64
+	Fence       int64
+}
+
+type Note struct {
+	Target   string
+	Schedule string
+	Note     string
+}
+
+type Parked struct {
+	Who     string
+	UntilAt int64
+}
+
+type Revision struct {
+	Seq       int64
+	Plan      int64
+	Schedule  string
+	Revision  int64
+	Data      string
+	WrittenAt int64
 }
 
 type Schedule struct {
-	ID       string
-	Revision int64
-	State    string
-	StartAt  int64
-	EndAt    int64
-	Data     string
+	ID          string
+	Revision    int64
+	State       string
+	StartAt     int64
+	EndAt       int64
+	Data        string
+	StepAt      int64
+	LeasedUntil int64
+	Fence       int64
 }
 
 type ScheduleMeeting struct {
@@ -94,23 +139,35 @@ type Sequence struct {
 	Value int64
 }
 
+type Setting struct {
+	Name  string
+	Value string
+}
+
 type Source struct {
-	ID        string
-	Driver    string
-	Account   string
-	Calendar  string
-	IsPrimary bool
-	Cursor    string
-	Reading   string
-	Listing   int64
-	Held      bool
-	NoAccess  bool
-	NextAt    int64
-	PulledAt  int64
-	Failures  int64
-	Error     string
-	ReadAs    string
-	Pushes    int64
+	ID          string
+	Driver      string
+	Account     string
+	Calendar    string
+	IsPrimary   bool
+	Cursor      string
+	Reading     string
+	Listing     int64
+	Held        bool
+	NoAccess    bool
+	NextAt      int64
+	PulledAt    int64
+	Failures    int64
+	Error       string
+	ReadAs      string
+	Pushes      int64
+	LeasedUntil int64
+	LeasedBy    string
+	Fence       int64
+	TriedAt     int64
+	ChangedAt   int64
+	Fresh       int64
+	Stale       int64
 }
 
 type Subscription struct {
@@ -126,4 +183,7 @@ type Subscription struct {
 type Undecided struct {
 	Meeting string
 	Since   int64
+	Mark    int64
+	Tries   int64
+	Error   string
 }

@@ -10,11 +10,16 @@ import (
 )
 
 const clearUndecided = `-- name: ClearUndecided :exec
-DELETE FROM undecided WHERE meeting = $1
+DELETE FROM undecided WHERE meeting = $1 AND mark = $2
 `
 
-func (q *Queries) ClearUndecided(ctx context.Context, meeting string) error {
-	_, err := q.db.ExecContext(ctx, clearUndecided, meeting)
+type ClearUndecidedParams struct {
+	Meeting string
+	Mark    int64
+}
+
+func (q *Queries) ClearUndecided(ctx context.Context, arg ClearUndecidedParams) error {
+	_, err := q.db.ExecContext(ctx, clearUndecided, arg.Meeting, arg.Mark)
 	return err
 }
 
@@ -256,8 +261,26 @@ func (q *Queries) ForgetLetterOrigins(ctx context.Context, source string) error 
 	return err
 }
 
+const holdCursor = `-- name: HoldCursor :execrows
+UPDATE sources SET cursor = cursor WHERE id = $1 AND cursor = $2
+`
+
+type HoldCursorParams struct {
+	ID   string
+	Prev string
+}
+
+// Whoever moves a source's cursor holds its row until the transaction ends.
+func (q *Queries) HoldCursor(ctx context.Context, arg HoldCursorParams) (int64, error) {
+	result, err := q.db.ExecContext(ctx, holdCursor, arg.ID, arg.Prev)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
 const letter = `-- name: Letter :one
-SELECT source, id, seq, received_at, sender, state, reason, data FROM letters WHERE source = $1 AND id = $2
+SELECT source, id, seq, received_at, sender, state, reason, data, ends_at FROM letters WHERE source = $1 AND id = $2
 `
 
 type LetterParams struct {
@@ -277,6 +300,7 @@ func (q *Queries) Letter(ctx context.Context, arg LetterParams) (Letter, error) 
 		&i.State,
 		&i.Reason,
 		&i.Data,
+		&i.EndsAt,
 	)
 	return i, err
 }
@@ -331,7 +355,7 @@ func (q *Queries) LetterOrigin(ctx context.Context, arg LetterOriginParams) (str
 }
 
 const lettersAbout = `-- name: LettersAbout :many
-SELECT letters.source, letters.id, letters.seq, letters.received_at, letters.sender, letters.state, letters.reason, letters.data FROM letter_meetings JOIN letters ON letters.source = letter_meetings.source AND letters.id = letter_meetings.letter
+SELECT letters.source, letters.id, letters.seq, letters.received_at, letters.sender, letters.state, letters.reason, letters.data, letters.ends_at FROM letter_meetings JOIN letters ON letters.source = letter_meetings.source AND letters.id = letter_meetings.letter
 WHERE letter_meetings.source = $1 AND letter_meetings.meeting = $2 AND letters.state IN ('accepted', 'released')
 ORDER BY letters.received_at, letters.seq
 `
@@ -359,6 +383,7 @@ func (q *Queries) LettersAbout(ctx context.Context, arg LettersAboutParams) ([]L
 			&i.State,
 			&i.Reason,
 			&i.Data,
+			&i.EndsAt,
 		); err != nil {
 			return nil, err
 		}
@@ -374,7 +399,7 @@ func (q *Queries) LettersAbout(ctx context.Context, arg LettersAboutParams) ([]L
 }
 
 const lettersAfter = `-- name: LettersAfter :many
-SELECT source, id, seq, received_at, sender, state, reason, data FROM letters WHERE source = $1 AND seq > $2 ORDER BY seq LIMIT $3
+SELECT source, id, seq, received_at, sender, state, reason, data, ends_at FROM letters WHERE source = $1 AND seq > $2 ORDER BY seq LIMIT $3
 `
 
 type LettersAfterParams struct {
@@ -401,6 +426,7 @@ func (q *Queries) LettersAfter(ctx context.Context, arg LettersAfterParams) ([]L
 			&i.State,
 			&i.Reason,
 			&i.Data,
+			&i.EndsAt,
 		); err != nil {
 			return nil, err
 		}
@@ -416,7 +442,7 @@ func (q *Queries) LettersAfter(ctx context.Context, arg LettersAfterParams) ([]L
 }
 
 const lettersFrom = `-- name: LettersFrom :many
-SELECT source, id, seq, received_at, sender, state, reason, data FROM letters WHERE state = $1 AND id >= $2 AND id < $3 ORDER BY id LIMIT 2
+SELECT source, id, seq, received_at, sender, state, reason, data, ends_at FROM letters WHERE state = $1 AND id >= $2 AND id < $3 ORDER BY id LIMIT 2
 `
 
 type LettersFromParams struct {
@@ -444,6 +470,7 @@ func (q *Queries) LettersFrom(ctx context.Context, arg LettersFromParams) ([]Let
 			&i.State,
 			&i.Reason,
 			&i.Data,
+			&i.EndsAt,
 		); err != nil {
 			return nil, err
 		}
@@ -459,7 +486,7 @@ func (q *Queries) LettersFrom(ctx context.Context, arg LettersFromParams) ([]Let
 }
 
 const lettersOfState = `-- name: LettersOfState :many
-SELECT source, id, seq, received_at, sender, state, reason, data FROM letters WHERE state = $1 ORDER BY received_at DESC, source, id LIMIT $2
+SELECT source, id, seq, received_at, sender, state, reason, data, ends_at FROM letters WHERE state = $1 ORDER BY received_at DESC, source, id LIMIT $2
 `
 
 type LettersOfStateParams struct {
@@ -485,6 +512,7 @@ func (q *Queries) LettersOfState(ctx context.Context, arg LettersOfStateParams) 
 			&i.State,
 			&i.Reason,
 			&i.Data,
+			&i.EndsAt,
 		); err != nil {
 			return nil, err
 		}
@@ -518,10 +546,11 @@ func (q *Queries) MakeDue(ctx context.Context, arg MakeDueParams) error {
 }
 
 const markAllUndecided = `-- name: MarkAllUndecided :exec
-INSERT INTO undecided (meeting, since)
-SELECT meeting, CAST($1 AS bigint) FROM copies WHERE copies.end_at > CAST($2 AS bigint) OR copies.start_at = 0
-UNION SELECT meeting, CAST($1 AS bigint) FROM decisions WHERE decisions.end_at > CAST($2 AS bigint) OR decisions.end_at = 0
-ON CONFLICT (meeting) DO NOTHING
+INSERT INTO undecided (meeting, since, mark)
+SELECT meeting, CAST($1 AS bigint), 1 FROM copies WHERE copies.end_at > CAST($2 AS bigint) OR copies.start_at = 0
+UNION SELECT meeting, CAST($1 AS bigint), 1 FROM decisions WHERE decisions.end_at > CAST($2 AS bigint) OR decisions.end_at = 0
+ORDER BY 1
+ON CONFLICT (meeting) DO UPDATE SET mark = undecided.mark + 1, tries = 0
 `
 
 type MarkAllUndecidedParams struct {
@@ -534,37 +563,9 @@ func (q *Queries) MarkAllUndecided(ctx context.Context, arg MarkAllUndecidedPara
 	return err
 }
 
-const markDelivered = `-- name: MarkDelivered :exec
-UPDATE outbox SET delivered_at = $1, attempts = attempts + 1, error = '' WHERE seq = $2
-`
-
-type MarkDeliveredParams struct {
-	DeliveredAt int64
-	Seq         int64
-}
-
-func (q *Queries) MarkDelivered(ctx context.Context, arg MarkDeliveredParams) error {
-	_, err := q.db.ExecContext(ctx, markDelivered, arg.DeliveredAt, arg.Seq)
-	return err
-}
-
-const markFailed = `-- name: MarkFailed :exec
-UPDATE outbox SET attempts = attempts + 1, error = $1 WHERE seq = $2
-`
-
-type MarkFailedParams struct {
-	Error string
-	Seq   int64
-}
-
-func (q *Queries) MarkFailed(ctx context.Context, arg MarkFailedParams) error {
-	_, err := q.db.ExecContext(ctx, markFailed, arg.Error, arg.Seq)
-	return err
-}
-
 const markUndecided = `-- name: MarkUndecided :exec
-INSERT INTO undecided (meeting, since) VALUES ($1, $2)
-ON CONFLICT (meeting) DO NOTHING
+INSERT INTO undecided (meeting, since, mark) VALUES ($1, $2, 1)
+ON CONFLICT (meeting) DO UPDATE SET mark = undecided.mark + 1, tries = 0
 `
 
 type MarkUndecidedParams struct {
@@ -578,7 +579,7 @@ func (q *Queries) MarkUndecided(ctx context.Context, arg MarkUndecidedParams) er
 }
 
 const meetingCopies = `-- name: MeetingCopies :many
-SELECT copies.source, copies.ref, copies.meeting, copies.start_at, copies.end_at, copies.listing, copies.data, sources.id, sources.driver, sources.account, sources.calendar, sources.is_primary, sources.cursor, sources.reading, sources.listing, sources.held, sources.no_access, sources.next_at, sources.pulled_at, sources.failures, sources.error, sources.read_as, sources.pushes
+SELECT copies.source, copies.ref, copies.meeting, copies.start_at, copies.end_at, copies.listing, copies.data, sources.id, sources.driver, sources.account, sources.calendar, sources.is_primary, sources.cursor, sources.reading, sources.listing, sources.held, sources.no_access, sources.next_at, sources.pulled_at, sources.failures, sources.error, sources.read_as, sources.pushes, sources.leased_until, sources.leased_by, sources.fence, sources.tried_at, sources.changed_at, sources.fresh, sources.stale
 FROM copies JOIN sources ON sources.id = copies.source
 WHERE copies.meeting = $1
 ORDER BY copies.source, copies.ref
@@ -622,6 +623,13 @@ func (q *Queries) MeetingCopies(ctx context.Context, meeting string) ([]MeetingC
 			&i.Source.Error,
 			&i.Source.ReadAs,
 			&i.Source.Pushes,
+			&i.Source.LeasedUntil,
+			&i.Source.LeasedBy,
+			&i.Source.Fence,
+			&i.Source.TriedAt,
+			&i.Source.ChangedAt,
+			&i.Source.Fresh,
+			&i.Source.Stale,
 		); err != nil {
 			return nil, err
 		}
@@ -663,34 +671,32 @@ func (q *Queries) MeetingsOfSchedule(ctx context.Context, schedule string) ([]st
 	return items, nil
 }
 
-const moveCursor = `-- name: MoveCursor :execrows
+const moveCursor = `-- name: MoveCursor :exec
 UPDATE sources
-SET cursor = $1, reading = $2, listing = $3, held = $4
-WHERE id = $5 AND cursor = $6
+SET cursor = $1, reading = $2, listing = $3, held = $4,
+    changed_at = CASE WHEN CAST($5 AS bigint) > 0 THEN CAST($5 AS bigint) ELSE changed_at END
+WHERE id = $6
 `
 
 type MoveCursorParams struct {
-	Next    string
-	Reading string
-	Listing int64
-	Held    bool
-	ID      string
-	Prev    string
+	Next      string
+	Reading   string
+	Listing   int64
+	Held      bool
+	ChangedAt int64
+	ID        string
 }
 
-func (q *Queries) MoveCursor(ctx context.Context, arg MoveCursorParams) (int64, error) {
-	result, err := q.db.ExecContext(ctx, moveCursor,
+func (q *Queries) MoveCursor(ctx context.Context, arg MoveCursorParams) error {
+	_, err := q.db.ExecContext(ctx, moveCursor,
 		arg.Next,
 		arg.Reading,
 		arg.Listing,
 		arg.Held,
+		arg.ChangedAt,
 		arg.ID,
-		arg.Prev,
 	)
-	if err != nil {
-		return 0, err
-	}
-	return result.RowsAffected()
+	return err
 }
 
 const newestLetter = `-- name: NewestLetter :one
@@ -718,41 +724,25 @@ func (q *Queries) Next(ctx context.Context, name string) (int64, error) {
 	return value, err
 }
 
-const outbox = `-- name: Outbox :many
-SELECT seq, plan, schedule, revision, data, written_at, delivered_at, attempts, error FROM outbox WHERE delivered_at = 0 ORDER BY seq LIMIT $1
+const postponeUndecided = `-- name: PostponeUndecided :exec
+UPDATE undecided SET since = $1, tries = tries + 1, error = $2 WHERE meeting = $3 AND mark = $4
 `
 
-func (q *Queries) Outbox(ctx context.Context, most int32) ([]Outbox, error) {
-	rows, err := q.db.QueryContext(ctx, outbox, most)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var items []Outbox
-	for rows.Next() {
-		var i Outbox
-		if err := rows.Scan(
-			&i.Seq,
-			&i.Plan,
-			&i.Schedule,
-			&i.Revision,
-			&i.Data,
-			&i.WrittenAt,
-			&i.DeliveredAt,
-			&i.Attempts,
-			&i.Error,
-		); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Close(); err != nil {
-		return nil, err
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
+type PostponeUndecidedParams struct {
+	Since   int64
+	Error   string
+	Meeting string
+	Mark    int64
+}
+
+func (q *Queries) PostponeUndecided(ctx context.Context, arg PostponeUndecidedParams) error {
+	_, err := q.db.ExecContext(ctx, postponeUndecided,
+		arg.Since,
+		arg.Error,
+		arg.Meeting,
+		arg.Mark,
+	)
+	return err
 }
 
 const putCall = `-- name: PutCall :exec
@@ -842,10 +832,10 @@ func (q *Queries) PutDecision(ctx context.Context, arg PutDecisionParams) error 
 }
 
 const putLetter = `-- name: PutLetter :exec
-INSERT INTO letters (source, id, seq, received_at, sender, state, reason, data)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+INSERT INTO letters (source, id, seq, received_at, sender, state, reason, data, ends_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
 ON CONFLICT (source, id) DO UPDATE SET seq = excluded.seq, received_at = excluded.received_at, sender = excluded.sender, state = excluded.state,
-    reason = excluded.reason, data = excluded.data
+    reason = excluded.reason, data = excluded.data, ends_at = excluded.ends_at
 `
 
 type PutLetterParams struct {
@@ -857,6 +847,7 @@ type PutLetterParams struct {
 	State      string
 	Reason     string
 	Data       string
+	EndsAt     int64
 }
 
 func (q *Queries) PutLetter(ctx context.Context, arg PutLetterParams) error {
@@ -869,6 +860,7 @@ func (q *Queries) PutLetter(ctx context.Context, arg PutLetterParams) error {
 		arg.State,
 		arg.Reason,
 		arg.Data,
+		arg.EndsAt,
 	)
 	return err
 }
@@ -904,32 +896,6 @@ type PutLetterOriginParams struct {
 
 func (q *Queries) PutLetterOrigin(ctx context.Context, arg PutLetterOriginParams) error {
 	_, err := q.db.ExecContext(ctx, putLetterOrigin, arg.Source, arg.Origin, arg.Letter)
-	return err
-}
-
-const putOutbox = `-- name: PutOutbox :exec
-INSERT INTO outbox (seq, plan, schedule, revision, data, written_at)
-VALUES ($1, $2, $3, $4, $5, $6)
-`
-
-type PutOutboxParams struct {
-	Seq       int64
-	Plan      int64
-	Schedule  string
-	Revision  int64
-	Data      string
-	WrittenAt int64
-}
-
-func (q *Queries) PutOutbox(ctx context.Context, arg PutOutboxParams) error {
-	_, err := q.db.ExecContext(ctx, putOutbox,
-		arg.Seq,
-		arg.Plan,
-		arg.Schedule,
-		arg.Revision,
-		arg.Data,
-		arg.WrittenAt,
-	)
 	return err
 }
 
@@ -1079,13 +1045,13 @@ func (q *Queries) ReleaseLetter(ctx context.Context, arg ReleaseLetterParams) er
 	return err
 }
 
-const reportPull = `-- name: ReportPull :exec
+const reportPull = `-- name: ReportPull :execrows
 UPDATE sources
 SET next_at = CASE WHEN CAST($1 AS bigint) = 0 AND pushes <> $2
         THEN CAST($3 AS bigint) ELSE CAST($4 AS bigint) END,
-    pulled_at = $5, failures = CAST($1 AS bigint),
-    error = $6, no_access = $7
-WHERE id = $8
+    pulled_at = $5, tried_at = $6, failures = CAST($1 AS bigint),
+    error = $7, no_access = $8, leased_until = 0
+WHERE id = $9 AND fence = $10
 `
 
 type ReportPullParams struct {
@@ -1094,24 +1060,31 @@ type ReportPullParams struct {
 	PushedAt int64
 	NextAt   int64
 	PulledAt int64
+	TriedAt  int64
 	Error    string
 	NoAccess bool
 	ID       string
+	Fence    int64
 }
 
 // A push that came while the pull went on may tell of what it did not see; a provider's wait is not cut short.
-func (q *Queries) ReportPull(ctx context.Context, arg ReportPullParams) error {
-	_, err := q.db.ExecContext(ctx, reportPull,
+func (q *Queries) ReportPull(ctx context.Context, arg ReportPullParams) (int64, error) {
+	result, err := q.db.ExecContext(ctx, reportPull,
 		arg.Failures,
 		arg.Pushes,
 		arg.PushedAt,
 		arg.NextAt,
 		arg.PulledAt,
+		arg.TriedAt,
 		arg.Error,
 		arg.NoAccess,
 		arg.ID,
+		arg.Fence,
 	)
-	return err
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
 }
 
 const sameCalls = `-- name: SameCalls :many
@@ -1144,7 +1117,7 @@ func (q *Queries) SameCalls(ctx context.Context, meeting string) ([]string, erro
 }
 
 const schedules = `-- name: Schedules :many
-SELECT id, revision, state, start_at, end_at, data FROM schedules WHERE end_at > $1 ORDER BY start_at, id
+SELECT id, revision, state, start_at, end_at, data, step_at, leased_until, fence FROM schedules WHERE end_at > $1 ORDER BY start_at, id
 `
 
 func (q *Queries) Schedules(ctx context.Context, endingAfter int64) ([]Schedule, error) {
@@ -1163,6 +1136,9 @@ func (q *Queries) Schedules(ctx context.Context, endingAfter int64) ([]Schedule,
 			&i.StartAt,
 			&i.EndAt,
 			&i.Data,
+			&i.StepAt,
+			&i.LeasedUntil,
+			&i.Fence,
 		); err != nil {
 			return nil, err
 		}
@@ -1178,7 +1154,7 @@ func (q *Queries) Schedules(ctx context.Context, endingAfter int64) ([]Schedule,
 }
 
 const schedulesOfMeeting = `-- name: SchedulesOfMeeting :many
-SELECT schedules.id, schedules.revision, schedules.state, schedules.start_at, schedules.end_at, schedules.data FROM schedules JOIN schedule_meetings ON schedule_meetings.schedule = schedules.id
+SELECT schedules.id, schedules.revision, schedules.state, schedules.start_at, schedules.end_at, schedules.data, schedules.step_at, schedules.leased_until, schedules.fence FROM schedules JOIN schedule_meetings ON schedule_meetings.schedule = schedules.id
 WHERE schedule_meetings.meeting = $1 ORDER BY schedules.id
 `
 
@@ -1198,6 +1174,9 @@ func (q *Queries) SchedulesOfMeeting(ctx context.Context, meeting string) ([]Sch
 			&i.StartAt,
 			&i.EndAt,
 			&i.Data,
+			&i.StepAt,
+			&i.LeasedUntil,
+			&i.Fence,
 		); err != nil {
 			return nil, err
 		}
@@ -1305,7 +1284,7 @@ func (q *Queries) SeeCopy(ctx context.Context, arg SeeCopyParams) error {
 }
 
 const source = `-- name: Source :one
-SELECT id, driver, account, calendar, is_primary, cursor, reading, listing, held, no_access, next_at, pulled_at, failures, error, read_as, pushes FROM sources WHERE id = $1
+SELECT id, driver, account, calendar, is_primary, cursor, reading, listing, held, no_access, next_at, pulled_at, failures, error, read_as, pushes, leased_until, leased_by, fence, tried_at, changed_at, fresh, stale FROM sources WHERE id = $1
 `
 
 func (q *Queries) Source(ctx context.Context, id string) (Source, error) {
@@ -1328,12 +1307,19 @@ func (q *Queries) Source(ctx context.Context, id string) (Source, error) {
 		&i.Error,
 		&i.ReadAs,
 		&i.Pushes,
+		&i.LeasedUntil,
+		&i.LeasedBy,
+		&i.Fence,
+		&i.TriedAt,
+		&i.ChangedAt,
+		&i.Fresh,
+		&i.Stale,
 	)
 	return i, err
 }
 
 const sources = `-- name: Sources :many
-SELECT id, driver, account, calendar, is_primary, cursor, reading, listing, held, no_access, next_at, pulled_at, failures, error, read_as, pushes FROM sources ORDER BY id
+SELECT id, driver, account, calendar, is_primary, cursor, reading, listing, held, no_access, next_at, pulled_at, failures, error, read_as, pushes, leased_until, leased_by, fence, tried_at, changed_at, fresh, stale FROM sources ORDER BY id
 `
 
 func (q *Queries) Sources(ctx context.Context) ([]Source, error) {
@@ -1362,6 +1348,13 @@ func (q *Queries) Sources(ctx context.Context) ([]Source, error) {
 			&i.Error,
 			&i.ReadAs,
 			&i.Pushes,
+			&i.LeasedUntil,
+			&i.LeasedBy,
+			&i.Fence,
+			&i.TriedAt,
+			&i.ChangedAt,
+			&i.Fresh,
+			&i.Stale,
 		); err != nil {
 			return nil, err
 		}
@@ -1377,7 +1370,7 @@ func (q *Queries) Sources(ctx context.Context) ([]Source, error) {
 }
 
 const subscription = `-- name: Subscription :one
-SELECT subscriptions.id, subscriptions.source, subscriptions.resource, subscriptions.secret_hash, subscriptions.address, subscriptions.until_at, subscriptions.made_at, sources.id, sources.driver, sources.account, sources.calendar, sources.is_primary, sources.cursor, sources.reading, sources.listing, sources.held, sources.no_access, sources.next_at, sources.pulled_at, sources.failures, sources.error, sources.read_as, sources.pushes
+SELECT subscriptions.id, subscriptions.source, subscriptions.resource, subscriptions.secret_hash, subscriptions.address, subscriptions.until_at, subscriptions.made_at, sources.id, sources.driver, sources.account, sources.calendar, sources.is_primary, sources.cursor, sources.reading, sources.listing, sources.held, sources.no_access, sources.next_at, sources.pulled_at, sources.failures, sources.error, sources.read_as, sources.pushes, sources.leased_until, sources.leased_by, sources.fence, sources.tried_at, sources.changed_at, sources.fresh, sources.stale
 FROM subscriptions JOIN sources ON sources.id = subscriptions.source
 WHERE subscriptions.id = $1
 `
@@ -1414,6 +1407,13 @@ func (q *Queries) Subscription(ctx context.Context, id string) (SubscriptionRow,
 		&i.Source.Error,
 		&i.Source.ReadAs,
 		&i.Source.Pushes,
+		&i.Source.LeasedUntil,
+		&i.Source.LeasedBy,
+		&i.Source.Fence,
+		&i.Source.TriedAt,
+		&i.Source.ChangedAt,
+		&i.Source.Fresh,
+		&i.Source.Stale,
 	)
 	return i, err
 }
@@ -1489,22 +1489,35 @@ func (q *Queries) SubscriptionsOf(ctx context.Context, source string) ([]Subscri
 }
 
 const undecided = `-- name: Undecided :many
-SELECT meeting FROM undecided ORDER BY since, meeting LIMIT $1
+SELECT meeting, mark, tries FROM undecided WHERE since <= CAST($1 AS bigint) OR since > CAST($2 AS bigint)
+ORDER BY since, meeting LIMIT $3
 `
 
-func (q *Queries) Undecided(ctx context.Context, most int32) ([]string, error) {
-	rows, err := q.db.QueryContext(ctx, undecided, most)
+type UndecidedParams struct {
+	Now    int64
+	Skewed int64
+	Most   int32
+}
+
+type UndecidedRow struct {
+	Meeting string
+	Mark    int64
+	Tries   int64
+}
+
+func (q *Queries) Undecided(ctx context.Context, arg UndecidedParams) ([]UndecidedRow, error) {
+	rows, err := q.db.QueryContext(ctx, undecided, arg.Now, arg.Skewed, arg.Most)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	var items []string
+	var items []UndecidedRow
 	for rows.Next() {
-		var meeting string
-		if err := rows.Scan(&meeting); err != nil {
+		var i UndecidedRow
+		if err := rows.Scan(&i.Meeting, &i.Mark, &i.Tries); err != nil {
 			return nil, err
 		}
-		items = append(items, meeting)
+		items = append(items, i)
 	}
 	if err := rows.Close(); err != nil {
 		return nil, err

@@ -1,0 +1,307 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"example.com/syncd/calendar"
+	"example.com/syncd/engine"
+	"example.com/syncd/store/db"
+)
+
+// The settings that processes have in common.
+const (
+	settingRules     = "rules"
+	settingAccess    = "access"
+	settingRechecked = "rechecked"
+)
+
+func setting(ctx context.Context, q *db.Queries, name string) (string, error) {
+	v, err := q.Setting(ctx, name)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return "", fmt.Errorf("read the setting %s: %w", name, err)
+	}
+	return v, nil
+}
+
+func count(ctx context.Context, q *db.Queries, name string) (int64, error) {
+	v, err := setting(ctx, q, name)
+	if err != nil || v == "" {
+		return 0, err
+	}
+	n, err := strconv.ParseInt(v, 10, 64)
+	if err != nil {
+		return 0, fmt.Errorf("the setting %s: %w", name, err)
+	}
+	return n, nil
+}
+
+// accessChanged counts that other calendars can be read than before, and has what hangs on it decided anew.
+func accessChanged(ctx context.Context, q *txn, now time.Time) error {
+	if err := q.Lock(ctx, "access"); err != nil {
+		return fmt.Errorf("count a change of access: %w", err)
+	}
+	n, err := count(ctx, q.Queries, settingAccess)
+	if err != nil {
+		return err
+	}
+	if err := q.PutSetting(ctx, db.PutSettingParams{Name: settingAccess, Value: strconv.FormatInt(n+1, 10)}); err != nil {
+		return fmt.Errorf("count a change of access: %w", err)
+	}
+	return q.MakeChoreDue(ctx, db.MakeChoreDueParams{Name: engine.Recheck.Chore(""), NextAt: ms(now)})
+}
+
+// Access counts changes of what can be read.
+func (s *Store) Access(ctx context.Context) (changed, rechecked int64, err error) {
+	q := db.New(s.read)
+	if rechecked, err = count(ctx, q, settingRechecked); err != nil {
+		return 0, 0, err
+	}
+	changed, err = count(ctx, q, settingAccess)
+	return changed, rechecked, err
+}
+
+// Recheck marks everything as undecided.
+func (s *Store) Recheck(ctx context.Context, access int64, now time.Time) error {
+	return s.within(ctx, func(q *txn) error {
+		if err := q.PutSetting(ctx, db.PutSettingParams{Name: settingRechecked, Value: strconv.FormatInt(access, 10)}); err != nil {
+			return fmt.Errorf("note the recheck: %w", err)
+		}
+		return markAll(ctx, q, now)
+	})
+}
+
+// times are those that a look for what is due goes by.
+type times struct{ now, skewed, latest int64 }
+
+// skew is how far in the future something may have happened before the clock must have been set back.
+const skew = time.Minute
+
+func timesOf(now time.Time, lease time.Duration) times {
+	return times{ms(now), ms(now.Add(skew)), ms(now.Add(lease + skew))}
+}
+
+// Dispatch admits what is due.
+func (s *Store) Dispatch(ctx context.Context, a engine.Admission) (admitted int, next time.Time, err error) {
+	err = s.within(ctx, func(q *txn) error {
+		admitted, next = 0, time.Time{}
+		if alone, err := s.alone(ctx, q); err != nil || !alone {
+			next = a.Now.Add(looksEvery)
+			return err
+		}
+		c := timesOf(a.Now, a.Lease)
+		for _, admit := range []func(context.Context, *txn, engine.Admission, times) error{admitSources, admitChores, admitSteps, admitRest} {
+			if err := admit(ctx, q, a, c); err != nil {
+				return err
+			}
+		}
+		admitted = len(q.jobs)
+		next, err = nextDue(ctx, q, a.Now)
+		return err
+	})
+	return admitted, next, err
+}
+
+// alone reports whether no other process is dispatching right now: that one admits everything.
+func (s *Store) alone(ctx context.Context, q *txn) (alone bool, err error) {
+	if s.pool == nil {
+		return true, nil
+	}
+	err = q.sql.QueryRowContext(ctx, "SELECT pg_try_advisory_xact_lock($1)", dispatchLock).Scan(&alone)
+	return alone, err
+}
+
+const dispatchLock = migrationLock + 1
+
+// longestPark is longer than any provider is waited for.
+const longestPark = longestWait
+
+// admitSources leases sources to pull, each connection's in turn, so that one with many does not keep the others waiting.
+func admitSources(ctx context.Context, q *txn, a engine.Admission, c times) error {
+	under := map[string]int{}
+	pulls := 0
+	rows, err := q.LeasesOf(ctx, db.LeasesOfParams{Now: c.now, Latest: c.latest, LeasedBy: a.By})
+	if err != nil {
+		return fmt.Errorf("read what is being pulled: %w", err)
+	}
+	for _, r := range rows {
+		under[r.Driver+":"+r.Account] = int(r.Pulls)
+		pulls += int(r.Pulls)
+	}
+	due, err := q.DueSources(ctx, db.DueSourcesParams{
+		Now: c.now, Skewed: c.skewed, Latest: c.latest, Unparked: ms(a.Now.Add(longestPark)), Each: int64(a.Each), Most: int32(a.Pulls + a.Each),
+	})
+	if err != nil {
+		return fmt.Errorf("read the sources that are due: %w", err)
+	}
+	for _, r := range due {
+		name := r.Driver + ":" + r.Account
+		if pulls >= a.Pulls || under[name] >= a.Each || !a.Connections[name] {
+			continue
+		}
+		fence, err := q.LeaseSource(ctx, db.LeaseSourceParams{ID: r.ID, LeasedUntil: ms(a.Now.Add(a.Lease)), LeasedBy: a.By})
+		if err != nil {
+			return fmt.Errorf("lease %s: %w", r.ID, err)
+		}
+		under[name]++
+		pulls++
+		q.need(engine.Job{Kind: engine.Pull, Subject: r.ID, Fence: fence})
+	}
+	return nil
+}
+
+func admitChores(ctx context.Context, q *txn, a engine.Admission, c times) error {
+	rows, err := q.DueChores(ctx, db.DueChoresParams{Now: c.now, Skewed: c.skewed, Latest: c.latest})
+	if err != nil {
+		return fmt.Errorf("read the chores that are due: %w", err)
+	}
+	for _, r := range rows {
+		if !a.Chores[r.Name] {
+			continue
+		}
+		fence, err := q.LeaseChore(ctx, db.LeaseChoreParams{Name: r.Name, LeasedUntil: ms(a.Now.Add(a.Lease))})
+		if err != nil {
+			return fmt.Errorf("lease %s: %w", r.Name, err)
+		}
+		kind, subject := engine.ChoreJob(r.Name)
+		q.need(engine.Job{Kind: kind, Subject: subject, Fence: fence})
+	}
+	return nil
+}
+
+// How many steps are admitted at a time, and how long one may take.
+const (
+	stepsAtOnce = 100
+	stepLease   = 30 * time.Second
+)
+
+func admitSteps(ctx context.Context, q *txn, a engine.Admission, c times) error {
+	ids, err := q.DueSteps(ctx, db.DueStepsParams{Now: c.now, Latest: c.latest, Most: stepsAtOnce})
+	if err != nil {
+		return fmt.Errorf("read the schedules whose next step is due: %w", err)
+	}
+	for _, id := range ids {
+		fence, err := q.LeaseStep(ctx, db.LeaseStepParams{ID: id, LeasedUntil: ms(a.Now.Add(stepLease))})
+		if err != nil {
+			return fmt.Errorf("lease schedule %s: %w", id, err)
+		}
+		q.need(engine.Job{Kind: engine.Step, Subject: id, Fence: fence})
+	}
+	return nil
+}
+
+// forgotten is how long something undecided may wait before its job counts as lost.
+const forgotten = 5 * time.Second
+
+// admitRest has done what a transaction has had a job for, if that got lost, and what waited for a time.
+func admitRest(ctx context.Context, q *txn, a engine.Admission, c times) error {
+	for _, t := range a.Targets {
+		due, err := q.DueMessages(ctx, db.DueMessagesParams{Target: t, Now: c.now, Skewed: ms(a.Now.Add(longestWait)), Latest: c.latest, Most: 1})
+		if err != nil {
+			return fmt.Errorf("read what %s can be told: %w", t, err)
+		}
+		if len(due) > 0 {
+			q.need(engine.Job{Kind: engine.Deliver, Subject: t})
+		}
+	}
+	n, err := q.UndecidedBefore(ctx, ms(a.Now.Add(-forgotten)))
+	if err != nil {
+		return fmt.Errorf("count the undecided meetings: %w", err)
+	}
+	if n > 0 {
+		q.need(engine.Job{Kind: engine.Decide})
+	}
+	return nil
+}
+
+// nextDue is when something is due that is not now; zero if nothing is.
+func nextDue(ctx context.Context, q *txn, now time.Time) (next time.Time, err error) {
+	r, err := q.NextDue(ctx, ms(now))
+	if err != nil {
+		return next, fmt.Errorf("read what is due next: %w", err)
+	}
+	for _, n := range []int64{r.Source, r.Step, r.Chore, r.Message} {
+		if t := fromMS(n); n > 0 && (next.IsZero() || t.Before(next)) {
+			next = t
+		}
+	}
+	return next, nil
+}
+
+// Begin takes up the pull of a source.
+func (s *Store) Begin(ctx context.Context, src calendar.SourceID, fence int64, until time.Time) (engine.SourceState, error) {
+	var state engine.SourceState
+	err := s.within(ctx, func(q *txn) error {
+		n, err := q.ExtendSource(ctx, db.ExtendSourceParams{ID: string(src), Fence: fence, LeasedUntil: ms(until)})
+		if err != nil {
+			return err
+		}
+		if n != 1 {
+			return engine.ErrStale
+		}
+		row, err := q.Source(ctx, string(src))
+		state = toState(row)
+		return err
+	})
+	return state, err
+}
+
+// NextStart is when the next entry of a source starts.
+func (s *Store) NextStart(ctx context.Context, src calendar.SourceID, t time.Time) (time.Time, error) {
+	n, err := db.New(s.read).NextStart(ctx, db.NextStartParams{Source: string(src), Behind: ms(t)})
+	return fromMS(n), err
+}
+
+// Park leaves everything alone that is read as who.
+func (s *Store) Park(ctx context.Context, who string, until time.Time) error {
+	return db.New(s.write).Park(ctx, db.ParkParams{Who: who, UntilAt: ms(until)})
+}
+
+// ParkedUntil is until when a source is left alone.
+func (s *Store) ParkedUntil(ctx context.Context, src calendar.Source) (time.Time, error) {
+	connection := src.Driver + ":" + src.Account
+	n, err := db.New(s.read).ParkedUntil(ctx, db.ParkedUntilParams{Connection: connection, Reader: connection + "/" + src.Reader()})
+	return fromMS(n), err
+}
+
+// MakeReaderDue makes a user's calendars due.
+func (s *Store) MakeReaderDue(ctx context.Context, c engine.Connection, reader string, now time.Time) error {
+	return db.New(s.write).MakeReaderDue(ctx, db.MakeReaderDueParams{Driver: c.Driver, Account: c.Account, Reader: reader, Now: ms(now)})
+}
+
+// MakeAllDue makes due what was refused or read in another way.
+func (s *Store) MakeAllDue(ctx context.Context, reading string, now time.Time) error {
+	return db.New(s.write).MakeAllDue(ctx, db.MakeAllDueParams{Reading: reading, Now: ms(now)})
+}
+
+// PutChore has work come round.
+func (s *Store) PutChore(ctx context.Context, name string, at time.Time) error {
+	return db.New(s.write).PutChore(ctx, db.PutChoreParams{Name: name, NextAt: ms(at)})
+}
+
+// MakeChoreDue has it done by then.
+func (s *Store) MakeChoreDue(ctx context.Context, name string, at time.Time) error {
+	return db.New(s.write).MakeChoreDue(ctx, db.MakeChoreDueParams{Name: name, NextAt: ms(at)})
+}
+
+// BeginChore takes it up.
+func (s *Store) BeginChore(ctx context.Context, name string, fence int64, until time.Time) error {
+	return fenced(db.New(s.write).ExtendChore(ctx, db.ExtendChoreParams{Name: name, Fence: fence, LeasedUntil: ms(until)}))
+}
+
+// DoneChore says when it is due again.
+func (s *Store) DoneChore(ctx context.Context, name string, fence int64, r engine.ChoreReport) error {
+	return fenced(db.New(s.write).DoneChore(ctx, db.DoneChoreParams{Name: name, Fence: fence, NextAt: ms(r.Next), DoneAt: ms(r.DoneAt), Error: r.Error}))
+}
+
+// fenced makes ErrStale of an update that found no row under its fence.
+func fenced(rows int64, err error) error {
+	if err == nil && rows != 1 {
+		err = engine.ErrStale
+	}
+	return err
+}
