@@ -133,10 +133,29 @@ type Env struct {
 	Dial      func(ctx context.Context, network, address string) (net.Conn, error)
 	Listen    func(ctx context.Context, network, address string) (net.Listener, error)
 	LookupTXT func(ctx context.Context, name string) ([]string, error)
+	// Budget is what all processes have left of the provider's quotas. Nil where there is only this one.
+	Budget Budget
 	// Secrets is nil where the configuration has no key to seal them with.
 	Secrets Secrets
 	// Replayed says that HTTP answers from a tape: there is nobody to show credentials to.
 	Replayed bool
+}
+
+// A Budget is what a provider allows, as far as all processes together have not used it up.
+type Budget interface {
+	// Spend takes n requests out of the budget of that name, into which perMinute come each minute, up to burst. Where there are
+	// not so many, nothing is taken, and wait says when there will be.
+	Spend(ctx context.Context, name string, n, perMinute, burst int) (wait time.Duration, err error)
+}
+
+// Share spends what a connection's quota has in common with other processes; nil where there are none.
+func Share(e Env, name string) func(ctx context.Context, n, perMinute, burst int) (time.Duration, error) {
+	if e.Budget == nil {
+		return nil
+	}
+	return func(ctx context.Context, n, perMinute, burst int) (time.Duration, error) {
+		return e.Budget.Spend(ctx, name, n, perMinute, burst)
+	}
 }
 
 // Pages pulls src from cur until caught up. It is sugar for callers; the contract is Pull.

@@ -80,8 +80,8 @@ func (e *Engine) enforce(ctx context.Context) error {
 	return nil
 }
 
-// round admits what is due. It reports how many jobs there are because of it, and when to look again.
-func (e *Engine) round(ctx context.Context) (admitted int, next time.Time, err error) {
+// Round admits what is due. It reports how many jobs there are because of it, and when to look again.
+func (e *Engine) Round(ctx context.Context) (admitted int, next time.Time, err error) {
 	if err := e.adopt(ctx); err != nil {
 		return 0, next, err
 	}
@@ -104,7 +104,7 @@ func (e *Engine) round(ctx context.Context) (admitted int, next time.Time, err e
 // Pass does all that is due, alone, and returns when nothing is left. An error means that the store failed.
 func (e *Engine) Pass(ctx context.Context) error {
 	for {
-		admitted, _, err := e.round(ctx)
+		admitted, _, err := e.Round(ctx)
 		if err != nil {
 			return err
 		}
@@ -170,7 +170,7 @@ func (e *Engine) workers() map[Kind]int {
 // rounds looks for what is due, again and again.
 func (e *Engine) rounds(ctx context.Context) error {
 	for ctx.Err() == nil {
-		_, next, err := e.round(ctx)
+		_, next, err := e.Round(ctx)
 		rest := looksEvery
 		if err != nil && ctx.Err() == nil {
 			rest = failsRest

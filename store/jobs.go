@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"time"
@@ -132,5 +133,8 @@ func (s *Store) Jobs(ctx context.Context, n int) ([]engine.Job, error) {
 // Finished takes a job out.
 func (s *Store) Finished(ctx context.Context, j engine.Job) error {
 	_, err := s.queue.JobDelete(ctx, j.ID)
+	if errors.Is(err, rivertype.ErrNotFound) { // it was done twice
+		return nil
+	}
 	return err
 }

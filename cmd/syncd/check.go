@@ -51,7 +51,7 @@ func (c *checkCommand) Run(ctx context.Context, s streams) error {
 // tryAll opens the connections and tries one after the other.
 func (c *checkCommand) tryAll(ctx context.Context, s streams, cfg *config.Config, vault *store.Vault) error {
 	now := clock(cfg)
-	connections, err := openAll(cfg, vault, nil, slog.New(slog.DiscardHandler), now)
+	connections, err := openAll(cfg, vault, nil, nil, slog.New(slog.DiscardHandler), now)
 	if err != nil {
 		return usageError{err}
 	}

@@ -193,7 +193,7 @@ func withConsenter(ctx context.Context, cfg *config.Config, name string, f func(
 		return usageError{err}
 	}
 	secrets := secretsOf(vault, found.Driver.Name, found.Name)
-	conn, err := openConnection(cfg, found, secrets, nil, slog.New(slog.DiscardHandler), clock(cfg))
+	conn, err := openConnection(cfg, found, secrets, nil, nil, slog.New(slog.DiscardHandler), clock(cfg))
 	if err != nil {
 		return closeVault(vault, usageError{err})
 	}

@@ -79,7 +79,7 @@ func (c *runCommand) runOn(ctx context.Context, s streams, cfg *config.Config, r
 	if keys != nil {
 		vault = st.Vault(keys, now)
 	}
-	connections, err := openAll(cfg, vault, st.Letters(), log, now)
+	connections, err := openAll(cfg, vault, st.Letters(), st.Budget(now), log, now)
 	if err != nil {
 		return usageError{err}
 	}
@@ -198,11 +198,11 @@ func clock(cfg *config.Config) func() time.Time {
 
 // openAll opens every connection of the configuration, each with its secrets in the vault, and the letters that are kept.
 // No provider is asked for anything yet.
-func openAll(cfg *config.Config, vault *store.Vault, letters connectors.Letters, log *slog.Logger, now func() time.Time) ([]engine.Connection, error) {
+func openAll(cfg *config.Config, vault *store.Vault, letters connectors.Letters, budget connectors.Budget, log *slog.Logger, now func() time.Time) ([]engine.Connection, error) {
 	var connections []engine.Connection
 	var errs []error
 	for _, c := range cfg.Connections {
-		conn, err := openConnection(cfg, c, secretsOf(vault, c.Driver.Name, c.Name), letters, log, now)
+		conn, err := openConnection(cfg, c, secretsOf(vault, c.Driver.Name, c.Name), letters, budget, log, now)
 		if err != nil {
 			errs = append(errs, err)
 			continue
@@ -212,9 +212,9 @@ func openAll(cfg *config.Config, vault *store.Vault, letters connectors.Letters,
 	return connections, errors.Join(errs...)
 }
 
-func openConnection(cfg *config.Config, c config.Connection, secrets connectors.Secrets, letters connectors.Letters, log *slog.Logger, now func() time.Time) (engine.Connection, error) {
+func openConnection(cfg *config.Config, c config.Connection, secrets connectors.Secrets, letters connectors.Letters, budget connectors.Budget, log *slog.Logger, now func() time.Time) (engine.Connection, error) {
 	env := connectors.Env{
-		Account: c.Name, Now: now, HTTP: network(), Log: log.With("connection", c.Driver.Name+":"+c.Name), Secrets: secrets, Letters: letters,
+		Account: c.Name, Now: now, HTTP: network(), Log: log.With("connection", c.Driver.Name+":"+c.Name), Secrets: secrets, Letters: letters, Budget: budget,
 		Dial: (&net.Dialer{Timeout: 30 * time.Second, KeepAlive: 30 * time.Second}).DialContext, Listen: (&net.ListenConfig{}).Listen,
 		LookupTXT: net.DefaultResolver.LookupTXT,
 		ReadFile:  func(name string) ([]byte, error) { return os.ReadFile(cfg.Resolve(name)) },

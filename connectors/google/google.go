@@ -161,7 +161,7 @@ func (c *Config) Open(env connectors.Env) (connectors.Connector, error) {
 	}
 	conn := &connector{cfg: *c, env: env, grants: grants.New(env.Secrets, Driver.Name+":"+env.Account)}
 	if !env.Replayed {
-		conn.pace = pace.New(pace.Quota{PerMinute: cmp.Or(c.QueriesPerMinute, 9000), PerUserMinute: cmp.Or(c.QueriesPerMinutePerUser, 540), User: billed}, innermost)
+		conn.pace = pace.New(pace.Quota{PerMinute: cmp.Or(c.QueriesPerMinute, 9000), PerUserMinute: cmp.Or(c.QueriesPerMinutePerUser, 540), User: billed, Share: connectors.Share(env, "google "+env.Account)}, innermost)
 		innermost = conn.pace
 	}
 	conn.transport = retry.Transport(innermost, p)

@@ -207,7 +207,7 @@ func (c *Config) Open(env connectors.Env) (connectors.Connector, error) {
 	conn := &connector{cfg: *c, env: env, cloud: c.where(), grants: grants.New(env.Secrets, Driver.Name+":"+env.Account)}
 	innermost := env.HTTP
 	if !env.Replayed {
-		conn.pace = pace.New(pace.Quota{PerMinute: queriesPerMinute, PerUserMinute: queriesPerMinutePerMailbox, AtOnce: queriesAtOnceForEachMailbox, User: mailbox}, innermost)
+		conn.pace = pace.New(pace.Quota{PerMinute: queriesPerMinute, PerUserMinute: queriesPerMinutePerMailbox, AtOnce: queriesAtOnceForEachMailbox, User: mailbox, Share: connectors.Share(env, "outlook "+c.Tenant)}, innermost)
 		innermost = conn.pace
 	}
 	conn.transport = retry.Transport(innermost, retry.Default)

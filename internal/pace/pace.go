@@ -2,6 +2,7 @@
 package pace
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"net/http"
@@ -18,6 +19,9 @@ type Quota struct {
 	AtOnce        int // requests for one user at a time, until their answers' bodies are closed; 0: any number
 	// User is whose quota a request counts to; ok is false for one that counts to none.
 	User func(*http.Request) (name string, ok bool)
+	// Share takes n requests out of what all processes together may send, or says how long to wait for them. Nil: there
+	// is no other process. One that fails is no reason to send nothing: the provider has the last word.
+	Share func(ctx context.Context, n, perMinute, burst int) (wait time.Duration, err error)
 }
 
 // A Transport sends requests within a quota. A short wait is waited; a longer one is the engine's, which
@@ -28,6 +32,7 @@ type Transport struct {
 	all  *rate.Limiter
 
 	mu       sync.Mutex
+	shares   int // requests that were taken out of what all processes share, and are not sent yet
 	users    map[string]*user
 	refusals []refusal // the last ones
 }
@@ -90,6 +95,15 @@ func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 		own.CancelAt(now)
 		return nil, &Exceeded{wait, whole}
 	}
+	if after, err := t.share(r.Context()); err != nil {
+		return nil, err
+	} else if after > maxPause {
+		all.CancelAt(now)
+		own.CancelAt(now)
+		return nil, &Exceeded{after, true}
+	} else {
+		wait = max(wait, after)
+	}
 	if wait > 0 {
 		timer := time.NewTimer(wait)
 		defer timer.Stop()
@@ -100,6 +114,31 @@ func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 		}
 	}
 	return u.send(r, t.base)
+}
+
+// sharesAtOnce is the part of a minute's requests that are taken at once, so that not each one asks the store.
+const sharesAtOnce = 600
+
+// share takes one request out of what all processes share, or says how long to wait for it.
+func (t *Transport) share(ctx context.Context) (time.Duration, error) {
+	if t.q.Share == nil {
+		return 0, nil
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.shares > 0 {
+		t.shares--
+		return 0, nil
+	}
+	n := max(1, t.q.PerMinute/sharesAtOnce)
+	wait, err := t.q.Share(ctx, n, t.q.PerMinute, max(n, t.q.PerMinute/10))
+	if ctx.Err() != nil {
+		return 0, ctx.Err()
+	}
+	if err == nil && wait == 0 {
+		t.shares = n - 1
+	}
+	return wait, nil
 }
 
 // send waits for a slot, and keeps it until the answer has been read.

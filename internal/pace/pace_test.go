@@ -181,3 +181,48 @@ func TestAtOnce(t *testing.T) {
 		}
 	})
 }
+
+// TestShare: requests are taken out of what all processes share, some at a time; when there are none left, the engine
+// waits, and a store that fails stops nothing.
+func TestShare(t *testing.T) {
+	var taken []int
+	answer, failure := time.Duration(0), error(nil)
+	n := 0
+	tr := New(Quota{
+		PerMinute: 6000, PerUserMinute: 6000, User: func(*http.Request) (string, bool) { return "ana", true },
+		Share: func(_ context.Context, n, perMinute, burst int) (time.Duration, error) {
+			taken = append(taken, n)
+			if perMinute != 6000 || burst != 600 {
+				t.Errorf("a budget of %d, at most %d", perMinute, burst)
+			}
+			return answer, failure
+		},
+	}, answers(func(r *http.Request) (*http.Response, error) {
+		n++
+		return &http.Response{StatusCode: 200, Body: http.NoBody, Request: r}, nil
+	}))
+	do := func() error {
+		_, err := tr.RoundTrip(httptest.NewRequest("GET", "https://x.example/", nil))
+		return err
+	}
+	for range 11 {
+		if err := do(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(taken) != 2 || taken[0] != 10 || n != 11 {
+		t.Errorf("taken %v for %d requests", taken, n)
+	}
+	for range 9 {
+		do()
+	}
+	answer = time.Minute
+	var exceeded *Exceeded
+	if err := do(); !errors.As(err, &exceeded) || exceeded.After != time.Minute || !exceeded.Whole || n != 20 {
+		t.Errorf("nothing left: %v, %d sent", err, n)
+	}
+	answer, failure = 0, errors.New("the store is away")
+	if err := do(); err != nil || n != 21 {
+		t.Errorf("a store that fails: %v", err)
+	}
+}
