@@ -51,15 +51,22 @@ func tidyCopies(ctx context.Context, q *db.Queries, before int64, n int32) (int,
 func tidySchedules(ctx context.Context, q *db.Queries, before int64, n int32) (int, error) {
 	ids, err := q.TidySchedules(ctx, db.TidySchedulesParams{Before: before, Most: n})
 	for _, id := range ids {
-		for _, drop := range []func(context.Context, string) error{
-			q.DropScheduleMeetings, q.DropScheduleMessages, q.DropScheduleRevisions, q.DropScheduleNotes, q.DropSchedule,
-		} {
-			if err := drop(ctx, id); err != nil {
-				return 0, err
-			}
+		if err := dropSchedule(ctx, q, id); err != nil {
+			return 0, err
 		}
 	}
 	return len(ids), err
+}
+
+func dropSchedule(ctx context.Context, q *db.Queries, id string) error {
+	for _, drop := range []func(context.Context, string) error{
+		q.DropScheduleMeetings, q.DropScheduleMessages, q.DropScheduleRevisions, q.DropScheduleNotes, q.DropSchedule,
+	} {
+		if err := drop(ctx, id); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func tidyDecisions(ctx context.Context, q *db.Queries, before int64, n int32) (int, error) {
@@ -81,12 +88,17 @@ func tidyDecisions(ctx context.Context, q *db.Queries, before int64, n int32) (i
 func tidyLetters(ctx context.Context, q *db.Queries, before int64, n int32) (int, error) {
 	rows, err := q.TidyLetters(ctx, db.TidyLettersParams{Before: before, Most: n})
 	for _, r := range rows {
-		if err := q.DropLetterMeetings(ctx, db.DropLetterMeetingsParams{Source: r.Source, Letter: r.ID}); err != nil {
-			return 0, err
-		}
-		if err := q.DropLetter(ctx, db.DropLetterParams(r)); err != nil {
+		if err := dropLetter(ctx, q, r.Source, r.ID); err != nil {
 			return 0, err
 		}
 	}
 	return len(rows), err
+}
+
+// dropLetter takes a letter out. Where it was read from stays known, so that it is not read again.
+func dropLetter(ctx context.Context, q *db.Queries, source, id string) error {
+	if err := q.DropLetterMeetings(ctx, db.DropLetterMeetingsParams{Source: source, Letter: id}); err != nil {
+		return err
+	}
+	return q.DropLetter(ctx, db.DropLetterParams{Source: source, ID: id})
 }

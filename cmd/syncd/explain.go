@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
 	"slices"
 	"strings"
 	"time"
@@ -110,10 +109,11 @@ func printMatches(w io.Writer, found []engine.Decision) {
 
 // openStore opens what a daemon with this configuration has stored.
 func openStore(ctx context.Context, cfg *config.Config, name string) (*store.Reader, error) {
-	if _, err := os.Stat(cfg.Store); errors.Is(err, fs.ErrNotExist) {
+	r, err := store.OpenReader(ctx, cfg.Store)
+	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("there is no store at %s yet; let \"syncd run --config %s\" read the calendars first", cfg.Store, name)
 	}
-	return store.OpenReader(ctx, cfg.Store)
+	return r, err
 }
 
 // find looks for meetings by their key, their series, their conference link, or words of their title, in this

@@ -133,7 +133,7 @@ func (g gate) Apply(ctx context.Context, src calendar.SourceID, from connectors.
 		if g.flaw.is(noSweep) {
 			p.Last = false
 		}
-		if g.flaw.is(cursorFirst) && len(p.Events)+len(p.Gone) > 0 {
+		if g.flaw.is(cursorFirst) && len(p.Events)+len(p.Gone)+len(p.Letters) > 0 {
 			empty := connectors.Page{Next: p.Next, More: p.More, Full: p.Full, First: p.First}
 			if _, err := g.Store.Apply(ctx, src, from, reading, empty, now); err != nil {
 				return engine.Applied{}, err
