@@ -297,7 +297,7 @@ func TestNoBodies(t *testing.T) {
 	d := newDaemon(t, "ana@acme.com")
 	private := call("u2", "95550001111", 50, "joe@globex.com")
 	private.Visibility, private.Title = calendar.VisibilityPrivate, "Doctor"
-	d.tn.log("ana@acme.com").put(call("u1", "91234567890", 48, "joe@globex.com"))
+	d.tn.log("ana@acme.com").put(call("u1", "91234567890?pwd=pAssC0de", 48, "joe@globex.com"))
 	d.tn.log("ana@acme.com").put(private)
 	if err := d.passes(2); err != nil {
 		t.Fatal(err)
@@ -311,7 +311,7 @@ func TestNoBodies(t *testing.T) {
 	if d.logs.Len() == 0 {
 		t.Fatal("nothing was logged")
 	}
-	for _, secret := range []string{"secret agenda", "Doctor", "Call u1", "91234567890", "joe@globex.com"} {
+	for _, secret := range []string{"secret agenda", "Doctor", "Call u1", "91234567890", "pAssC0de", "joe@globex.com"} {
 		if bytes.Contains(d.logs.Bytes(), []byte(secret)) {
 			t.Errorf("%q is in the log:\n%s", secret, &d.logs)
 		}

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -17,6 +18,7 @@ import (
 	"example.com/syncd/connectors"
 	"example.com/syncd/eligibility"
 	"example.com/syncd/engine"
+	"example.com/syncd/internal/postgrestest"
 	"example.com/syncd/linkparse"
 	"example.com/syncd/schedule"
 	"example.com/syncd/store"
@@ -209,9 +211,17 @@ type daemon struct {
 	push      *switchboard // nil: the provider does not push
 }
 
+// place is where a test's store is: a file, or a database of PostgreSQL for the tests below TestPostgres.
+func place(t *testing.T) string {
+	if strings.HasPrefix(t.Name(), "TestPostgres/") {
+		return postgrestest.Shared(t).Database(t)
+	}
+	return filepath.Join(t.TempDir(), "syncd.db")
+}
+
 func newDaemon(t *testing.T, users ...string) *daemon {
 	return &daemon{
-		t: t, file: filepath.Join(t.TempDir(), "syncd.db"), tn: newTenant(users...), policy: policy(), now: began,
+		t: t, file: place(t), tn: newTenant(users...), policy: policy(), now: began,
 		sink: &recorder{t: t, has: map[string]schedule.Schedule{}},
 	}
 }
@@ -296,7 +306,7 @@ func (d *daemon) session(f func(*engine.Engine, *store.Store) error) error {
 	}
 	e, err := engine.New(engine.Config{
 		Store: s, Connections: connections, PushURL: url,
-		Rules: engine.Rules{Policy: d.policy, Directory: eligibility.NewDirectory(d.policy.Directory.Members)},
+		Rules:   engine.Rules{Policy: d.policy, Directory: eligibility.NewDirectory(d.policy.Directory.Members)},
 		Targets: []schedule.Target{{Name: "recorder", Sink: d.sink}}, Past: 24 * time.Hour, Future: 10 * 24 * time.Hour, Poll: time.Minute, Resolver: d.follow, Parallel: 1, // one at a time, so that a seed is a history
 		Now: func() time.Time { return d.now }, Log: slog.New(slog.NewTextHandler(&d.logs, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	})

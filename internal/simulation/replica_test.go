@@ -27,6 +27,22 @@ type fiber struct {
 	back chan error
 	over bool
 	err  error
+	at   place // where it stands, if it is one of these
+}
+
+// A place is one between two store operations.
+type place int
+
+const (
+	atApply  place = iota + 1 // before a page is stored
+	atReport                  // before it is noted what a pull came to
+)
+
+// stand notes where the fiber is.
+func stand(ctx context.Context, p place) {
+	if f, ok := ctx.Value(fiberKey{}).(*fiber); ok {
+		f.at = p
+	}
 }
 
 var errPaused = errors.New("waits between two store operations")
@@ -129,6 +145,7 @@ func (g gate) Begin(ctx context.Context, src calendar.SourceID, fence int64, unt
 }
 
 func (g gate) Apply(ctx context.Context, src calendar.SourceID, from connectors.Cursor, reading string, p connectors.Page, now time.Time) (engine.Applied, error) {
+	stand(ctx, atApply)
 	return around(ctx, func() (engine.Applied, error) {
 		if g.flaw.is(noSweep) {
 			p.Last = false
@@ -166,6 +183,7 @@ func (g gate) blindly(ctx context.Context, src calendar.SourceID, reading string
 }
 
 func (g gate) Report(ctx context.Context, src calendar.SourceID, fence int64, r engine.PullReport) error {
+	stand(ctx, atReport)
 	return around0(ctx, func() error {
 		if g.flaw.is(lostWakeUp) {
 			r.PushedAt = r.NextAt
@@ -251,13 +269,7 @@ func (g gate) Step(ctx context.Context, id string, fence int64, step func(engine
 
 func (g gate) Take(ctx context.Context, target string, n int, now, until time.Time) ([]engine.Message, error) {
 	return around(ctx, func() ([]engine.Message, error) {
-		ms, err := g.Store.Take(ctx, target, n, now, until)
-		if g.flaw.is(unordered) && len(ms) > 1 {
-			for i := range len(ms) / 2 {
-				ms[i], ms[len(ms)-1-i] = ms[len(ms)-1-i], ms[i]
-			}
-		}
-		return ms, err
+		return g.Store.Take(ctx, target, n, now, until)
 	})
 }
 

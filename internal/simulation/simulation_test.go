@@ -16,6 +16,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"example.com/syncd/calendar"
 	"example.com/syncd/eligibility"
 	"example.com/syncd/engine"
 	"example.com/syncd/internal/fakegoogle"
@@ -165,10 +166,21 @@ func (h *history) step() error {
 		time.Sleep([]time.Duration{time.Second, 20 * time.Second, 2 * time.Minute, 6 * time.Minute, 20 * time.Minute, 3 * time.Hour}[h.r.IntN(6)])
 	case n < 58:
 		return h.kill(r)
+	case n < 60:
+		return h.loseJob()
 	default:
 		return h.work(r)
 	}
 	return nil
+}
+
+// loseJob has a job vanish, as one does that was given up.
+func (h *history) loseJob() error {
+	jobs, err := h.store.Jobs(h.t.Context(), 10)
+	if err != nil || len(jobs) == 0 {
+		return err
+	}
+	return h.store.Finished(h.t.Context(), jobs[h.r.IntN(len(jobs))])
 }
 
 // lastStep is one that only processes take.
@@ -176,7 +188,7 @@ func (h *history) lastStep() error {
 	r := h.replicas[h.r.IntN(len(h.replicas))]
 	switch h.r.IntN(8) {
 	case 0:
-		return h.kill(r)
+		return errors.Join(h.loseJob(), h.kill(r))
 	case 1:
 		time.Sleep(6 * time.Minute)
 	case 2:
@@ -332,7 +344,7 @@ func (h *history) settle() error {
 
 // compare demands that the recorders have what a process that reads everything for the first time decides.
 func (h *history) compare(about string) error {
-	want, err := h.truth()
+	want, decisions, err := h.truth()
 	if err != nil {
 		return err
 	}
@@ -348,12 +360,42 @@ func (h *history) compare(about string) error {
 			h.complain("%s, at %s, %s has not what should be recorded (-want +got):\n%s", about, now.UTC().Format(time.RFC3339), c.name, diff)
 		}
 	}
+	if err := h.compareDecisions(about, decisions, now); err != nil {
+		return err
+	}
 	for _, room := range steady {
 		if n := h.ahead.heard[room]; n != 1 {
 			h.complain("%s: of the meeting %s, which nobody ever changed, the recorder heard %d times", about, room, n)
 		}
 	}
 	return h.undelivered()
+}
+
+// compareDecisions demands that every meeting to come is decided as it is by who reads everything for the first time.
+func (h *history) compareDecisions(about string, want []engine.Decision, now time.Time) error {
+	all, err := h.store.Decisions(h.t.Context())
+	if err != nil {
+		return err
+	}
+	has := map[calendar.Key]string{}
+	for _, d := range all {
+		has[d.Meeting] = checks(d)
+	}
+	for _, d := range want {
+		if diff := cmp.Diff(checks(d), has[d.Meeting]); diff != "" && d.End.After(now) {
+			h.complain("%s: %s is decided otherwise (-want +got):\n%s", about, d.Meeting, diff)
+		}
+	}
+	return nil
+}
+
+// checks are what each rule says.
+func checks(d engine.Decision) string {
+	s := fmt.Sprint("record ", d.Record, ", held ", d.Held != nil)
+	for _, c := range d.Checks {
+		s += fmt.Sprint(" ", c.Rule, ":", c.Status)
+	}
+	return s
 }
 
 // undelivered demands that nothing is left to be delivered or decided.
@@ -374,56 +416,66 @@ func (h *history) undelivered() error {
 	return err
 }
 
-// truth is what is scheduled by a process that has never read anything before, and whose network does not fail.
-func (h *history) truth() ([]schedule.Schedule, error) {
+// truth is what is decided and scheduled by a process that has never read anything before, and whose network does not fail.
+func (h *history) truth() ([]schedule.Schedule, []engine.Decision, error) {
 	dir, err := os.MkdirTemp(swift(), "syncd-simulation-")
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	defer os.RemoveAll(dir)
 	st, err := openCopy(h.t, filepath.Join(dir, "syncd.db"))
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	defer st.Close()
 	connections, err := h.company.connections(st.Letters(), true)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	e, err := engine.New(engine.Config{
 		Store: st, Connections: connections, Rules: rulesOf(h.policy), Past: 24 * time.Hour, Future: 12 * 24 * time.Hour, Spread: true,
 		Poll: time.Hour, Parallel: 1, Now: time.Now, Log: slog.New(slog.DiscardHandler), Random: func(int64) int64 { return 0 },
 	})
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	ctx := h.t.Context()
 	if err := errors.Join(e.Start(ctx), e.Pass(ctx)); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	all, err := st.Schedules(ctx, time.Now())
-	return slices.DeleteFunc(all, func(s schedule.Schedule) bool { return s.State == schedule.Cancelled }), err
+	schedules, err1 := st.Schedules(ctx, time.Now())
+	decisions, err2 := st.Decisions(ctx)
+	return slices.DeleteFunc(schedules, func(s schedule.Schedule) bool { return s.State == schedule.Cancelled }), decisions, errors.Join(err1, err2)
 }
 
-// promptly: what is pushed is known within a minute, even if it is changed and pushed while the calendar is being read.
+// promptly: what is pushed is known within a minute, whatever happens to the process that reads it: it is pushed again
+// while it is read, another process reads it at the same time, or it dies. Nothing else mends it: nobody polls so soon.
 func (h *history) promptly() error {
-	for n := range 3 {
-		id, start := fmt.Sprint("prompt", n), time.Now().UTC().Add(30*time.Hour).Truncate(time.Minute)
+	for n := range 6 {
+		who := pick(h.r, ana, bo, cara)
+		r := h.replicas[1]
+		start := time.Now().UTC().Add(30 * time.Hour).Truncate(time.Minute)
 		invite := func(room string) {
-			h.company.google.Invite(ana, fakegoogle.Event{ID: id, Start: start, Length: time.Hour, Zone: "UTC", Fields: map[string]any{
+			h.company.google.Invite(who, fakegoogle.Event{ID: fmt.Sprint("prompt", n), Start: start, Length: time.Hour, Zone: "UTC", Fields: map[string]any{
 				"summary": "Prompt", "location": "https://zoom.us/j/" + room,
 			}}, fakegoogle.Guest{Email: "pat@initech.example"})
-			h.company.arrive(h.r, h.replicas[0].Engine, false)
+			h.company.arrive(h.r, r.Engine, false)
 		}
 		invite("94440000001")
 		time.Sleep(6 * time.Second) // pushes of one calendar rest
-		r := h.replicas[1]
-		r.yields = func() bool { return true }
-		if err := h.begun(r); err != nil {
+		pull, err := h.beginPull(r, who)
+		if err != nil {
 			return err
 		}
-		invite("94440000002")
-		r.yields = func() bool { return false }
+		if pull != nil {
+			r.yields = func() bool { return true }
+			if err := []func(*fiber, func(string)) error{h.pushedAgain, h.twoAtOnce, h.diesInside}[h.r.IntN(3)](pull, invite); err != nil {
+				return err
+			}
+			for _, r := range h.replicas {
+				r.yields = func() bool { return false }
+			}
+		}
 		for range 5 {
 			if err := h.rounds(); err != nil {
 				return err
@@ -437,32 +489,81 @@ func (h *history) promptly() error {
 	return nil
 }
 
-// begun has a process read what is due, and stop before it reports that.
-func (h *history) begun(r *replica) error {
+// beginPull has a process admit the pull of a Google calendar that is due. It is nil if none is.
+func (h *history) beginPull(r *replica, who string) (*fiber, error) {
 	h.round(r)
 	for len(h.fibers) > 0 {
 		if err := h.goOn(); err != nil {
-			return err
+			return nil, err
 		}
 	}
 	jobs, err := h.store.Jobs(h.t.Context(), 100)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	for _, j := range jobs {
-		f := r.start(j, func(ctx context.Context) error { return r.Work(ctx, j) })
-		for range 4 { // Begin and Apply, before and behind
-			if !f.over {
-				f.resume()
-			}
+		if j.Kind == engine.Pull && j.Subject == string(calendar.NewSourceID("google", "acme.com", who)) {
+			return h.pullAs(r, j), nil
 		}
-		if !f.over {
-			h.fibers = append(h.fibers, f)
-		} else if err := h.finished(f); err != nil {
+	}
+	return nil, nil
+}
+
+func (h *history) pullAs(r *replica, j engine.Job) *fiber {
+	f := r.start(j, func(ctx context.Context) error { return r.Work(ctx, j) })
+	h.fibers = append(h.fibers, f)
+	return f
+}
+
+// until lets a fiber go on until it stands where it says, or is at its end.
+func (f *fiber) until(stands func() bool) {
+	for !f.over && !stands() {
+		f.resume()
+	}
+}
+
+// ended takes a fiber out that is at its end.
+func (h *history) ended(f *fiber) error {
+	if !f.over {
+		return nil
+	}
+	h.fibers = slices.DeleteFunc(h.fibers, func(o *fiber) bool { return o == f })
+	return h.finished(f)
+}
+
+// pushedAgain: the calendar changes when it has been read, and before that is noted.
+func (h *history) pushedAgain(pull *fiber, invite func(room string)) error {
+	pull.until(func() bool { return pull.at == atReport })
+	invite("94440000002")
+	h.round(pull.on)
+	for _, f := range slices.Clone(h.fibers) { // the push is heard first
+		if f.job.Kind == "" {
+			f.until(func() bool { return false })
+		}
+		if err := h.ended(f); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// twoAtOnce: a process has read, and stops; another one reads what has changed since; the first one goes on.
+func (h *history) twoAtOnce(pull *fiber, invite func(room string)) error {
+	pull.until(func() bool { return pull.at == atApply })
+	invite("94440000003")
+	other := h.pullAs(h.replicas[0], pull.job)
+	other.until(func() bool { return false })
+	return errors.Join(h.ended(other), h.ended(pull))
+}
+
+// diesInside: the process that reads dies somewhere on the way.
+func (h *history) diesInside(pull *fiber, _ func(room string)) error {
+	left := h.r.IntN(14)
+	pull.until(func() bool { left--; return left < 0 })
+	if err := h.ended(pull); err != nil || pull.over {
+		return err
+	}
+	return h.kill(pull.on)
 }
 
 // stop ends all processes.
