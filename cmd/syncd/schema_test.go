@@ -28,7 +28,7 @@ var schemas = []struct {
 	kind string // of the files that it is for
 	make func(root string, drivers []connectors.Driver) ([]byte, error)
 }{
-	{"syncd", schema.Syncd},
+	{"syncd", func(root string, drivers []connectors.Driver) ([]byte, error) { return schema.Syncd(root, drivers, sinks) }},
 	{"policy", schema.Policy},
 }
 
@@ -107,7 +107,7 @@ func (c *checker) decode(t rapid.TB, text []byte) (*config.Config, error) {
 	if err := os.WriteFile(filepath.Join(c.dir, c.kind+".yaml"), text, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	return config.Load(filepath.Join(c.dir, "syncd.yaml"), drivers)
+	return config.Load(filepath.Join(c.dir, "syncd.yaml"), drivers, sinks)
 }
 
 // validate is the schema's opinion.
@@ -220,7 +220,11 @@ horizon: {past: 24h, future: 28d}
 poll: 1m
 clock: 2026-11-23T08:00:00Z
 resolve_links: true
-deliver: {file: out.jsonl}
+deliver:
+  - {name: lines, file: {path: out.jsonl}}
+  - {name: out, stdout: }
+  - name: hook
+    webhook: {url: https://hooks.acme.com, secrets_file: s, source: /acme, timeout: 5s, allow_networks: [10.1.0.0/16, "fd00::/8"], allow_http: false}
 serve: {listen: ":8080", token_file: token}
 push: {url: https://syncd.acme.com}
 connections:
