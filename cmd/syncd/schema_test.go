@@ -28,7 +28,9 @@ var schemas = []struct {
 	kind string // of the files that it is for
 	make func(root string, drivers []connectors.Driver) ([]byte, error)
 }{
-	{"syncd", func(root string, drivers []connectors.Driver) ([]byte, error) { return schema.Syncd(root, drivers, sinks) }},
+	{"syncd", func(root string, drivers []connectors.Driver) ([]byte, error) {
+		return schema.Syncd(root, drivers, sinks)
+	}},
 	{"policy", schema.Policy},
 }
 

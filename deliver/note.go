@@ -1,0 +1,58 @@
+package deliver
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"strings"
+)
+
+// noteVersion is that of the notes that are written. A note of another version is none that can be read.
+const noteVersion = 1
+
+// A note is what a recorder's sink remembers of a schedule. There is no address in it: addresses hold passcodes.
+type note struct {
+	Version int `json:"v"`
+	// Bot is the vendor's id of the schedule's bot, "" if there is none.
+	Bot string `json:"bot,omitempty"`
+	// Gen numbers the schedule's bots, for keys that must differ from one to the next.
+	Gen int `json:"gen,omitempty"`
+	// Asked is when a bot was asked for, in Unix seconds, and nobody knows whether it was made: there may be one more.
+	Asked int64 `json:"asked,omitempty"`
+	// Start is the start for which the bot is, or was asked for.
+	Start int64 `json:"start,omitempty"`
+	// Place is the call in the vendor's own words, where bots are named by their call.
+	Place string `json:"place,omitempty"`
+}
+
+// readNote reads what a sink has noted. Behind a note that can't be read there may be a bot: it has to be looked for.
+func readNote(text string) note {
+	if text == "" {
+		return note{Version: noteVersion}
+	}
+	var n note
+	if json.Unmarshal([]byte(text), &n) != nil || n.Version != noteVersion {
+		return note{Version: noteVersion, Asked: 1}
+	}
+	return n
+}
+
+func (n note) String() string {
+	if n == (note{Version: noteVersion}) {
+		return ""
+	}
+	b, err := json.Marshal(n)
+	if err != nil {
+		panic(err) // numbers and text
+	}
+	return string(b)
+}
+
+// holds reports whether the recorder may have a bot.
+func (n note) holds() bool { return n.Bot != "" || n.Asked != 0 }
+
+// fingerprint tells contents apart, without showing them.
+func fingerprint(parts ...string) string {
+	sum := sha256.Sum256([]byte(strings.Join(parts, "\x00")))
+	return hex.EncodeToString(sum[:8])
+}
