@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -57,6 +58,7 @@ type Bot struct {
 	deleted    bool
 	fields     map[string]any // what it was made with
 	key        string
+	launched   bool // it has passed the doors that a vendor has at the time of joining
 }
 
 // A Server is one simulated vendor.
@@ -71,9 +73,9 @@ type Server struct {
 
 	mu   sync.Mutex
 	now  func() time.Time
-	key  string
 	bots []*Bot
 	made int
+	tick func(now time.Time) // does what time has brought, before anybody looks
 }
 
 // Key is the API key of every simulated vendor.
@@ -92,7 +94,7 @@ type request struct {
 
 // newServer serves the routes, patterns as of http.ServeMux, to who has the key.
 func newServer(now func() time.Time, authorized func(*http.Request) bool, routes map[string]func(s *Server) handler) *Server {
-	s := &Server{now: now, key: Key, Capacity: -1}
+	s := &Server{now: now, Capacity: -1, tick: func(time.Time) {}}
 	mux := http.NewServeMux()
 	for pattern, h := range routes {
 		handle := h(s)
@@ -105,6 +107,7 @@ func newServer(now func() time.Time, authorized func(*http.Request) bool, routes
 func (s *Server) serve(w http.ResponseWriter, r *http.Request, authorized func(*http.Request) bool, handle handler) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.tick(s.now())
 	fault := None
 	if s.Fault != nil {
 		fault = s.Fault(r)
@@ -167,6 +170,7 @@ func (s *Server) Stays() []Stay {
 	defer s.mu.Unlock()
 	var all []Stay
 	now := s.now()
+	s.tick(now)
 	for _, b := range s.bots {
 		if b.deleted || b.JoinAt.After(now) || !b.left.IsZero() && !b.left.After(b.JoinAt) {
 			continue
@@ -186,12 +190,23 @@ func (s *Server) Live() []Bot {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var all []Bot
+	s.tick(s.now())
 	for _, b := range s.bots {
 		if !b.over(s.now()) {
 			all = append(all, *b)
 		}
 	}
 	return all
+}
+
+// Fields are what a bot was last asked to be, in the vendor's words.
+func (s *Server) Fields(id string) map[string]any {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if b := s.bot(id); b != nil {
+		return maps.Clone(b.fields)
+	}
+	return nil
 }
 
 // Kick is somebody in the call who makes the bot leave it.
