@@ -133,6 +133,12 @@ func (h *history) deliver() {
 		h.queue = h.queue[1:]
 		return
 	}
+	// Nor does it have a later one wait for one that is told to wait.
+	if len(h.queue) > 1 && m.kept && m.s.State != schedule.Cancelled && m.due.Sub(h.w.now) > time.Minute {
+		h.say("  %s revision %d is out of date", h.id, m.s.Revision)
+		h.queue = h.queue[1:]
+		return
+	}
 	if held || h.w.now.Before(m.due) {
 		return
 	}
@@ -240,7 +246,7 @@ func (h *history) check() {
 	if h.taken.After(waits) {
 		waits = h.taken
 	}
-	if s.Start.Sub(waits) > patience+time.Minute || b.JoinAt.Sub(wanted) > time.Minute {
+	if s.Start.Sub(waits) > patience+time.Minute+h.rig.target.Lead || b.JoinAt.Sub(wanted) > time.Minute {
 		h.fail("%s revision %d has been taken, and the bot joins at %s, want %s (taken at %s)", h.id, s.Revision, b.JoinAt, s.Start, h.taken)
 	}
 }

@@ -187,13 +187,17 @@ func (m *meetingBaas) unnoted(ctx context.Context, w want, n *note) ([]string, e
 		return ids, err
 	}
 	// It may have been for another call.
-	join := time.Unix(n.Start, 0).Add(-m.config.JoinEarly)
+	join := time.Unix(n.For, 0).Add(-m.config.JoinEarly)
 	ids, err = m.list(ctx, w, ids, "/v2/bots/scheduled", "status", "scheduled",
 		"scheduled_after", join.Add(-2*time.Minute).UTC().Format(time.RFC3339), "scheduled_before", join.Add(2*time.Minute).UTC().Format(time.RFC3339))
 	if err != nil {
 		return nil, err
 	}
-	return m.list(ctx, w, ids, "/v2/bots", "created_after", time.Unix(n.Asked, 0).Add(-time.Minute).UTC().Format(time.RFC3339))
+	since := time.Unix(n.Asked, 0).Add(-time.Minute)
+	if n.Asked == longAgo {
+		since = w.now.Add(-12 * time.Hour) // who is in a call for longer than that is lost
+	}
+	return m.list(ctx, w, ids, "/v2/bots", "created_after", since.UTC().Format(time.RFC3339))
 }
 
 // body is what is asked of a bot. Several bots for one address within five minutes are refused, or fail when they join,

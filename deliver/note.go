@@ -7,6 +7,9 @@ import (
 	"strings"
 )
 
+// longAgo stands for a time that nobody knows.
+const longAgo = 1
+
 // noteVersion is that of the notes that are written. A note of another version is none that can be read.
 const noteVersion = 1
 
@@ -18,8 +21,11 @@ type note struct {
 	// Gen numbers the schedule's bots, for keys that must differ from one to the next.
 	Gen int `json:"gen,omitempty"`
 	// Asked is when a bot was asked for, in Unix seconds, and nobody knows whether it was made: there may be one more.
+	// longAgo is some time in the past.
 	Asked int64 `json:"asked,omitempty"`
-	// Start is the start for which the bot is, or was asked for.
+	// For is the start for which it was asked for.
+	For int64 `json:"for,omitempty"`
+	// Start is the start for which Bot is.
 	Start int64 `json:"start,omitempty"`
 	// Place is the call in the vendor's own words, where bots are named by their call.
 	Place string `json:"place,omitempty"`
@@ -32,7 +38,7 @@ func readNote(text string) note {
 	}
 	var n note
 	if json.Unmarshal([]byte(text), &n) != nil || n.Version != noteVersion {
-		return note{Version: noteVersion, Asked: 1}
+		return note{Version: noteVersion, Asked: longAgo}
 	}
 	return n
 }

@@ -75,6 +75,7 @@ type bot struct {
 	joinAt time.Time // zero: at once
 	start  time.Time // the start of the schedule that it was made for
 	key    string    // of the message that it was made for
+	place  string    // its call in the vendor's words, where it is known by that
 }
 
 // A want is what a revision asks of a recorder.
@@ -181,6 +182,9 @@ func (r *recorder) bring(ctx context.Context, w want, n *note) error {
 	if first := !w.again && w.Revision <= 1 && *n == (note{Version: noteVersion}); !first || !r.limits.sparing {
 		found, err := r.vendor.look(ctx, w, n)
 		if err != nil {
+			if w.again && n.Asked == 0 { // an attempt that nothing is known of may have made one
+				n.Asked, n.For = longAgo, w.Start.Unix()
+			}
 			return outcome(err)
 		}
 		bots = found
@@ -214,7 +218,7 @@ func (r *recorder) bring(ctx context.Context, w want, n *note) error {
 
 // keep makes b the bot that w wants. It is not done if there has to be another one, for which b has made room.
 func (r *recorder) keep(ctx context.Context, b bot, w want, n *note) (done bool, err error) {
-	n.Bot, n.Start, n.Asked = b.id, w.Start.Unix(), 0
+	n.Bot, n.Start, n.Asked, n.For = b.id, w.Start.Unix(), 0, 0
 	if w.none || b.phase == working || b.call == w.call && b.how == w.how && b.punctual(w) {
 		return true, nil
 	}
@@ -237,17 +241,18 @@ func (r *recorder) keep(ctx context.Context, b bot, w want, n *note) (done bool,
 
 // create has the vendor make a bot.
 func (r *recorder) create(ctx context.Context, w want, n *note) error {
-	n.Bot, n.Asked, n.Start = "", 0, w.Start.Unix()
+	n.Bot, n.Start, n.Asked, n.For = "", 0, 0, 0
 	if early := w.Start.Sub(w.now) - r.limits.lead; r.limits.lead > 0 && early > 0 {
 		return &schedule.RetryError{After: early, Err: fmt.Errorf("%s is told %s before the start", r.limits.vendor, r.limits.lead)}
 	}
 	err := r.vendor.create(ctx, w, n)
 	if err != nil {
 		if unsure(err) {
-			n.Asked = w.now.Unix()
+			n.Asked, n.For = w.now.Unix(), w.Start.Unix()
 		}
 		return refusedAs(err)
 	}
+	n.Start = w.Start.Unix()
 	return nil
 }
 
