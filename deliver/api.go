@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 
@@ -125,9 +126,18 @@ func unsure(err error) bool {
 	return !errors.Is(err, errNotSent) && !errors.Is(err, errBusy)
 }
 
+// said reports whether a vendor's method has said itself what comes of an error.
+func said(err error) bool {
+	var retry *schedule.RetryError
+	return errors.As(err, &retry) || errors.Is(err, schedule.ErrRejected)
+}
+
 // outcome says of a failed request when the message can come again, and whether it is of any use.
 func outcome(err error) error {
 	var e *apiError
+	if said(err) {
+		return err
+	}
 	if errors.Is(err, errBusy) {
 		wait := 30 * time.Second
 		if errors.As(err, &e) && e.after > 0 {
@@ -157,4 +167,19 @@ func outcome(err error) error {
 		return &schedule.RetryError{After: wait(30 * time.Second), NewKey: true, Err: err}
 	}
 	return err
+}
+
+// following is the path of a list's next page, at the address that we know, whatever the list says; "" if there is none.
+func following(next string, pages int) (string, error) {
+	if next == "" {
+		return "", nil
+	}
+	u, err := url.Parse(next)
+	if err != nil {
+		return "", fmt.Errorf("the next page of the list of bots can't be read: %w", err)
+	}
+	if pages > 20 {
+		return "", errors.New("the list of bots does not end")
+	}
+	return u.RequestURI(), nil
 }

@@ -86,13 +86,9 @@ func (a *attendee) numbered(ctx context.Context, w want, number int) ([]attendee
 			return nil, err
 		}
 		all = append(all, page.Results...)
-		next, err := url.Parse(page.Next)
-		if err != nil || pages > 20 {
-			return nil, fmt.Errorf("Attendee's list of bots does not end: %w", err)
-		}
-		path = ""
-		if page.Next != "" {
-			path = next.RequestURI() // at the address that we know, whatever it says
+		var err error
+		if path, err = following(page.Next, pages); err != nil {
+			return nil, err
 		}
 	}
 	return all, nil

@@ -20,4 +20,4 @@ func attendeeRig(t *testing.T, w *world) rig {
 	}
 }
 
-func TestAttendeeHistories(t *testing.T) { run(t, attendeeRig) }
+func TestAttendeeHistories(t *testing.T) { run(t, attendeeRig, 1) }

@@ -136,7 +136,7 @@ func (m *meetingBaas) list(ctx context.Context, w want, ids []string, path strin
 			return ids, nil
 		}
 	}
-	return nil, errors.New("Meeting BaaS's list of bots does not end")
+	return nil, errors.New("the list of bots does not end")
 }
 
 func (m *meetingBaas) look(ctx context.Context, w want, n *note) ([]bot, error) {

@@ -20,4 +20,4 @@ func meetingBaasRig(t *testing.T, w *world) rig {
 	}
 }
 
-func TestMeetingBaasHistories(t *testing.T) { run(t, meetingBaasRig) }
+func TestMeetingBaasHistories(t *testing.T) { run(t, meetingBaasRig, 1) }

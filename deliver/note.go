@@ -5,6 +5,8 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"strings"
+
+	"example.com/syncd/schedule"
 )
 
 // longAgo stands for a time that nobody knows.
@@ -27,6 +29,10 @@ type note struct {
 	For int64 `json:"for,omitempty"`
 	// Start is the start for which Bot is.
 	Start int64 `json:"start,omitempty"`
+	// Rev and Try are the revision and the attempt that failed last. If the next attempt of that revision has the next
+	// number, there was none in between of which nothing is known.
+	Rev int `json:"rev,omitempty"`
+	Try int `json:"try,omitempty"`
 	// Place is the call in the vendor's own words, where bots are named by their call.
 	Place string `json:"place,omitempty"`
 }
@@ -52,6 +58,12 @@ func (n note) String() string {
 		panic(err) // numbers and text
 	}
 	return string(b)
+}
+
+// follows reports whether d is the first attempt of its message, or follows the one that was noted: there was none in
+// between in which the process died.
+func (n note) follows(d schedule.Delivery) bool {
+	return d.Attempt <= 1 || n.Rev == d.Schedule.Revision && n.Try == d.Attempt-1
 }
 
 // holds reports whether the recorder may have a bot.

@@ -144,13 +144,9 @@ func (r *recall) look(ctx context.Context, w want, n *note) ([]bot, error) {
 				all = append(all, b.bot(w))
 			}
 		}
-		next, err := url.Parse(page.Next)
-		if err != nil || pages > 20 {
-			return nil, fmt.Errorf("Recall.ai's list of bots does not end: %w", err)
-		}
-		path = ""
-		if page.Next != "" {
-			path = next.RequestURI() // at the address that we know, whatever it says
+		var err error
+		if path, err = following(page.Next, pages); err != nil {
+			return nil, err
 		}
 	}
 	// One that was never noted has used up a key.

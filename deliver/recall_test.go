@@ -16,7 +16,7 @@ func recallRig(t *testing.T, w *world) rig {
 	c.URL = f.URL
 	return rig{
 		target: openRecorder(t, c, &c.RecorderConfig), servers: []*fakerecorder.Server{f.Server},
-		call: func(s schedule.Schedule) string { return s.JoinURL }, settle: time.Minute,
+		call: func(s schedule.Schedule) string { return s.JoinURL }, settle: time.Minute, remembers: true,
 	}
 }
 
@@ -36,4 +36,4 @@ func openRecorder(t *testing.T, c Config, common *RecorderConfig) schedule.Targe
 	return target
 }
 
-func TestRecallHistories(t *testing.T) { run(t, recallRig) }
+func TestRecallHistories(t *testing.T) { run(t, recallRig, 1) }

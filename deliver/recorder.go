@@ -83,7 +83,7 @@ type want struct {
 	schedule.Schedule
 	now       time.Time
 	key       string
-	again     bool      // the message may have been here before
+	again     bool      // there may have been an attempt of which nothing is known
 	none      bool      // no bot
 	joinAt    time.Time // zero: at once
 	name      string
@@ -99,11 +99,14 @@ const patience = 10 * time.Minute
 func (r *recorder) Deliver(ctx context.Context, d schedule.Delivery) (schedule.Receipt, error) {
 	n := readNote(d.Note)
 	w, refusal := r.want(d)
+	w.again = !n.follows(d)
+	n.Rev, n.Try = 0, 0
 	err := r.bring(ctx, w, &n)
 	if err == nil {
 		err = refusal
 	}
 	if err != nil {
+		n.Rev, n.Try = d.Schedule.Revision, d.Attempt
 		err = r.say(err, d.Schedule)
 	}
 	return schedule.Receipt{Note: n.String()}, err
@@ -135,7 +138,7 @@ func (h hidden) Unwrap() error { return h.error }
 // want is what d asks for. The error, an ErrRejected, says why there can't be a recording; then no bot is wanted.
 func (r *recorder) want(d schedule.Delivery) (want, error) {
 	s := d.Schedule
-	w := want{Schedule: s, now: d.Now, key: d.Key, again: d.Attempt > 1, name: r.bots.BotName, platform: r.limits.providers[s.Provider]}
+	w := want{Schedule: s, now: d.Now, key: d.Key, name: r.bots.BotName, platform: r.limits.providers[s.Provider]}
 	w.call = fingerprint(s.ID, s.JoinURL)
 	for _, member := range s.OnBehalfOf {
 		if id, ok := r.bots.ZoomUsers[member]; ok && s.Provider == "zoom" {
@@ -258,7 +261,7 @@ func (r *recorder) create(ctx context.Context, w want, n *note) error {
 
 // refusedAs is outcome for requests that say what a bot is to do: a vendor that does not like it never will.
 func refusedAs(err error) error {
-	if s := status(err); (s == 400 || s == 422) && !errors.Is(err, errBusy) {
+	if s := status(err); (s == 400 || s == 422) && !errors.Is(err, errBusy) && !said(err) {
 		return fmt.Errorf("%w: %w", err, schedule.ErrRejected)
 	}
 	return outcome(err)
@@ -279,10 +282,9 @@ func served(bots []bot, w want, n note) bool {
 // pick is the bot that stays: best one that is at work in the call, else one that can be changed into what is wanted.
 func pick(bots []bot, w want) (best bot, ok bool) {
 	rank := func(b bot) int {
-		ended := !w.End.After(w.now) && w.State != schedule.Cancelled
 		switch {
-		case b.phase == working && b.call == w.call && (ended || !w.none && b.timely(w)):
-			return 3 // a call that goes on past its end is recorded to its own
+		case b.phase == working && b.call == w.call && (overruns(b, w) || !w.none && b.timely(w)):
+			return 3
 		case b.phase == waiting && !w.none && b.call == w.call:
 			return 2
 		case b.phase == waiting && !w.none:
@@ -297,6 +299,12 @@ func pick(bots []bot, w want) (best bot, ok bool) {
 		}
 	}
 	return best, most > 0
+}
+
+// overruns reports whether b is in a call that should be over: it is recorded to its real end. A schedule that has been
+// moved into the past is not such a call.
+func overruns(b bot, w want) bool {
+	return w.State != schedule.Cancelled && !w.End.After(w.now) && b.start.Before(w.End)
 }
 
 // punctual reports whether b joins when w wants it to.

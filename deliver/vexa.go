@@ -88,7 +88,7 @@ func (v *vexa) place(w want) (place, passcode string, err error) {
 	case w.Provider == "teams" && digits && u.Query().Get("p") != "":
 		passcode = u.Query().Get("p")
 	default:
-		return "", "", fmt.Errorf("Vexa needs the number of a call on %s, which this link does not have: %w", w.Provider, schedule.ErrRejected)
+		return "", "", fmt.Errorf("the link has no number of a call on %s, which Vexa needs: %w", w.Provider, schedule.ErrRejected)
 	}
 	return w.platform + "/" + w.MeetingID, passcode, nil
 }
@@ -125,6 +125,9 @@ func (v *vexa) look(ctx context.Context, w want, n *note) ([]bot, error) {
 		found := bot{id: b.ID, phase: working, joinAt: b.CreatedAt, place: b.place()}
 		if b.place() == place {
 			found.call = w.call
+		}
+		if b.ID == n.Bot {
+			found.start = time.Unix(n.Start, 0).UTC()
 		}
 		all = append(all, found)
 	}

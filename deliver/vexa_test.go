@@ -20,4 +20,4 @@ func vexaRig(t *testing.T, w *world) rig {
 	}
 }
 
-func TestVexaHistories(t *testing.T) { run(t, vexaRig) }
+func TestVexaHistories(t *testing.T) { run(t, vexaRig, 1) }

@@ -27,7 +27,8 @@ type Delivery struct {
 	Key string
 	// Note is what the sink's last receipt noted of this schedule, "" at first: the recorder's own id, for one.
 	Note string
-	// Attempt counts from 1.
+	// Attempt counts from 1 the calls for this message, those among them that the process died in: an attempt is counted
+	// before it is made. So a sink that notes the number of an attempt that failed knows whether there was one since.
 	Attempt int
 	Now     time.Time
 }
