@@ -85,6 +85,9 @@ func (d *decoder) target(path string, n *yaml.Node, kinds []deliver.Kind) (Targe
 // nested themselves.
 func (d *decoder) sink(path string, p pair, kind deliver.Kind, kinds []deliver.Kind) (deliver.Config, []Target) {
 	config := kind.Config()
+	if kind.Nested {
+		d.also[path] = []string{nested}
+	}
 	own := p.value
 	if own.Kind == yaml.AliasNode {
 		own = own.Alias

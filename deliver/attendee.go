@@ -21,27 +21,37 @@ var attendeeLimits = limits{
 // AttendeeConfig is the settings of Attendee.
 type AttendeeConfig struct {
 	RecorderConfig `yaml:",inline"`
+	AheadConfig    `yaml:",inline"`
+	ZoomConfig     `yaml:",inline"`
 }
 
 // NewAttendeeConfig has the defaults.
 func NewAttendeeConfig() *AttendeeConfig {
-	return &AttendeeConfig{newRecorderConfig("https://app.attendee.dev")}
+	return &AttendeeConfig{RecorderConfig: newRecorderConfig("https://app.attendee.dev")}
 }
 
 // Validate checks every setting but for what is in files.
-func (c *AttendeeConfig) Validate() error { return errors.Join(c.validate(attendeeLimits)...) }
+func (c *AttendeeConfig) Validate() error {
+	with := c.settings()
+	return errors.Join(with.validate(attendeeLimits)...)
+}
+
+func (c *AttendeeConfig) settings() botSettings {
+	return botSettings{c.RecorderConfig, c.AheadConfig, c.ZoomConfig}
+}
 
 // Open makes the sink.
 func (c *AttendeeConfig) Open(name string, env Env) (schedule.Target, error) {
-	a := c.api(attendeeLimits, env, func(h http.Header, key string) { h.Set("Authorization", "Token "+key) })
-	return c.target(name, attendeeLimits, &attendee{config: c.RecorderConfig, env: env, api: a}), nil
+	with := c.settings()
+	a := with.api(attendeeLimits, env, func(h http.Header, key string) { h.Set("Authorization", "Token "+key) })
+	return with.target(name, attendeeLimits, &attendee{config: with, env: env, api: a}), nil
 }
 
 // attendee is Attendee. A bot has a deduplication key, which no two bots have that are not at their end; it is the
 // schedule's id and a number. A number is used anew when its bot has been deleted or is at its end, and the next one while
 // a bot is on its way out. So there is no gap in the numbers in use, and a bot that was never noted is found by them.
 type attendee struct {
-	config RecorderConfig
+	config botSettings
 	env    Env
 	api    *api
 }

@@ -13,39 +13,44 @@ import (
 	"example.com/syncd/schedule"
 )
 
-// apiSettings are those by which a vendor is reached.
-type apiSettings struct {
+// RecorderConfig is the settings that all vendors of recorders have.
+type RecorderConfig struct {
+	URL     string        `yaml:"url"`                               // where the vendor's API is, if not where the vendor has it
 	KeyFile string        `yaml:"key_file" jsonschema:"minLength=1"` // holds the vendor's API key; it is read at each delivery
 	Timeout time.Duration `yaml:"timeout"`                           // how long an answer may take, 1s to 1m (20s)
-}
-
-// botSettings are those of a vendor's bots.
-type botSettings struct {
-	BotName string `yaml:"bot_name" jsonschema:"minLength=1"` // what people in the call see (Notetaker)
-	// JoinEarly is how long before the start a bot comes, up to 5m.
-	JoinEarly time.Duration `yaml:"join_early"`
-	// SendTitles hands the titles of meetings to the vendor, beside the schedule's id (false)
-	SendTitles bool `yaml:"send_titles"`
+	BotName string        `yaml:"bot_name" jsonschema:"minLength=1"` // what people in the call see (Notetaker)
 	// SettingsFile is a JSON object in the vendor's words, added to each request for a bot: what is recorded, when a bot
 	// leaves, how it signs in. It is read at each delivery. What syncd sets itself must not be in it.
 	SettingsFile string `yaml:"settings_file"`
+}
+
+// AheadConfig is the settings of vendors who are told of calls ahead.
+type AheadConfig struct {
+	// JoinEarly is how long before the start a bot comes, up to 5m
+	JoinEarly time.Duration `yaml:"join_early"`
+	// SendTitles hands the titles of meetings to the vendor, beside the schedule's id (false)
+	SendTitles bool `yaml:"send_titles"`
+}
+
+// ZoomConfig is the settings of vendors who can join Zoom for somebody.
+type ZoomConfig struct {
 	// ZoomUsers are the vendor's ids of members who let its bots join Zoom for them, by the members' addresses.
 	ZoomUsers map[string]string `yaml:"zoom_users"`
 }
 
-// RecorderConfig is the settings that all vendors of recorders have.
-type RecorderConfig struct {
-	URL         string `yaml:"url"` // where the vendor's API is, if not where the vendor has it
-	apiSettings `yaml:",inline"`
-	botSettings `yaml:",inline"`
+// botSettings is all of them.
+type botSettings struct {
+	RecorderConfig
+	AheadConfig
+	ZoomConfig
 }
 
 func newRecorderConfig(url string) RecorderConfig {
-	return RecorderConfig{URL: url, apiSettings: apiSettings{Timeout: 20 * time.Second}, botSettings: botSettings{BotName: "Notetaker"}}
+	return RecorderConfig{URL: url, Timeout: 20 * time.Second, BotName: "Notetaker"}
 }
 
 // validate checks what has to be the same for all vendors.
-func (c *RecorderConfig) validate(l limits) []error {
+func (c *botSettings) validate(l limits) []error {
 	var errs []error
 	if err := checkURL(c.URL, false); err != nil {
 		errs = append(errs, fmt.Errorf("url %w", err))
@@ -71,7 +76,7 @@ func (c *RecorderConfig) validate(l limits) []error {
 }
 
 // api is the vendor's API.
-func (c *RecorderConfig) api(l limits, env Env, authorize func(h http.Header, key string)) *api {
+func (c *botSettings) api(l limits, env Env, authorize func(h http.Header, key string)) *api {
 	return &api{
 		vendor: l.vendor, base: strings.TrimRight(c.URL, "/"), requester: newRequester(c.Timeout, nil, env.Resolver), authorize: authorize,
 		key: func() (string, error) {
@@ -89,12 +94,12 @@ func (c *RecorderConfig) api(l limits, env Env, authorize func(h http.Header, ke
 }
 
 // target makes a recorder of a vendor.
-func (c *RecorderConfig) target(name string, l limits, v vendor) schedule.Target {
-	return schedule.Target{Name: name, Lead: l.lead, Sink: &recorder{name: name, vendor: v, limits: l, bots: c.botSettings}}
+func (c *botSettings) target(name string, l limits, v vendor) schedule.Target {
+	return schedule.Target{Name: name, Lead: l.lead, Sink: &recorder{name: name, vendor: v, limits: l, config: *c}}
 }
 
 // body is a request for a bot: what syncd says, and what the settings file adds.
-func (c *RecorderConfig) body(env Env, ours map[string]any) (map[string]any, error) {
+func (c *botSettings) body(env Env, ours map[string]any) (map[string]any, error) {
 	if c.SettingsFile == "" {
 		return ours, nil
 	}
@@ -127,7 +132,7 @@ const (
 )
 
 // metadata is what is kept with w's bot. Everything is text, and short: vendors allow no more.
-func (c *RecorderConfig) metadata(w want) map[string]string {
+func (c *botSettings) metadata(w want) map[string]string {
 	m := map[string]string{
 		metaSchedule: w.ID, metaRevision: fmt.Sprint(w.Revision), metaCall: w.call, metaHow: w.how,
 		metaStart: w.Start.UTC().Format(time.RFC3339Nano), metaKey: fingerprint(w.key),

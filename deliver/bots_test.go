@@ -218,17 +218,14 @@ func TestRecorderConfigs(t *testing.T) {
 		{"recall attendee meetingbaas vexa", "", func(c *RecorderConfig, _ any) { c.URL = "http://127.0.0.1:18056" }},
 		{"recall attendee meetingbaas vexa", "must have no ?", func(c *RecorderConfig, _ any) { c.URL = "https://a.example/?x" }},
 		{"recall attendee meetingbaas vexa", "timeout must be", func(c *RecorderConfig, _ any) { c.Timeout = time.Hour }},
-		{"recall attendee meetingbaas", "join_early must be", func(c *RecorderConfig, _ any) { c.JoinEarly = time.Hour }},
+		{"recall", "join_early must be", func(_ *RecorderConfig, all any) { all.(*RecallConfig).JoinEarly = time.Hour }},
 		{"recall attendee meetingbaas vexa", "bot_name must have 1 to", func(c *RecorderConfig, _ any) { c.BotName = "" }},
 		{"recall attendee meetingbaas vexa", "bot_name must have 1 to", func(c *RecorderConfig, _ any) { c.BotName = strings.Repeat("x", 101) }},
 		{"recall attendee meetingbaas vexa", "without emoji", func(c *RecorderConfig, _ any) { c.BotName = "🤖" }},
 		{"meetingbaas", "Teams takes only letters", func(c *RecorderConfig, _ any) { c.BotName = "Notes (Acme)" }},
 		{"recall", "region: \"moon\" is none of", func(_ *RecorderConfig, all any) { all.(*RecallConfig).Region = "moon" }},
 		{"recall", "region and url", func(c *RecorderConfig, all any) { all.(*RecallConfig).Region, c.URL = "us-west-2", "https://a.example" }},
-		{"recall vexa", "zoom_users:", func(c *RecorderConfig, _ any) { c.ZoomUsers = map[string]string{"a": "b"} }},
 		{"vexa", "lead must be", func(_ *RecorderConfig, all any) { all.(*VexaConfig).Lead = 0 }},
-		{"vexa", "join_early:", func(c *RecorderConfig, _ any) { c.JoinEarly = time.Second }},
-		{"vexa", "send_titles:", func(c *RecorderConfig, _ any) { c.SendTitles = true }},
 	} {
 		recall, attendee, baas, vexa := NewRecallConfig(), NewAttendeeConfig(), NewMeetingBaasConfig(), NewVexaConfig()
 		for kind, v := range map[string]struct {

@@ -23,16 +23,19 @@ var meetingBaasLimits = limits{
 // MeetingBaasConfig is the settings of Meeting BaaS.
 type MeetingBaasConfig struct {
 	RecorderConfig `yaml:",inline"`
+	AheadConfig    `yaml:",inline"`
+	ZoomConfig     `yaml:",inline"`
 }
 
 // NewMeetingBaasConfig has the defaults.
 func NewMeetingBaasConfig() *MeetingBaasConfig {
-	return &MeetingBaasConfig{newRecorderConfig("https://api.meetingbaas.com")}
+	return &MeetingBaasConfig{RecorderConfig: newRecorderConfig("https://api.meetingbaas.com")}
 }
 
 // Validate checks every setting but for what is in files.
 func (c *MeetingBaasConfig) Validate() error {
-	errs := c.validate(meetingBaasLimits)
+	with := c.settings()
+	errs := with.validate(meetingBaasLimits)
 	if strings.ContainsFunc(c.BotName, func(r rune) bool {
 		return !unicode.IsLetter(r) && !unicode.IsNumber(r) && !strings.ContainsRune(" '’._@-·・", r)
 	}) {
@@ -41,16 +44,21 @@ func (c *MeetingBaasConfig) Validate() error {
 	return errors.Join(errs...)
 }
 
+func (c *MeetingBaasConfig) settings() botSettings {
+	return botSettings{c.RecorderConfig, c.AheadConfig, c.ZoomConfig}
+}
+
 // Open makes the sink.
 func (c *MeetingBaasConfig) Open(name string, env Env) (schedule.Target, error) {
-	a := c.api(meetingBaasLimits, env, func(h http.Header, key string) { h.Set("x-meeting-baas-api-key", key) })
-	return c.target(name, meetingBaasLimits, &meetingBaas{config: c.RecorderConfig, env: env, api: a}), nil
+	with := c.settings()
+	a := with.api(meetingBaasLimits, env, func(h http.Header, key string) { h.Set("x-meeting-baas-api-key", key) })
+	return with.target(name, meetingBaasLimits, &meetingBaas{config: with, env: env, api: a}), nil
 }
 
 // meetingBaas is Meeting BaaS, version 2. It has no key that makes a request the same as another, and its lists don't show
 // what we keep with a bot: each bot of the same call, or the same time, is looked at. Lists and looks are not limited there.
 type meetingBaas struct {
-	config RecorderConfig
+	config botSettings
 	env    Env
 	api    *api
 }

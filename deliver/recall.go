@@ -27,6 +27,7 @@ const recallNotice = 10 * time.Minute
 // RecallConfig is the settings of Recall.ai.
 type RecallConfig struct {
 	RecorderConfig `yaml:",inline"`
+	AheadConfig    `yaml:",inline"`
 	// Region is where the account is, as in the address of its dashboard: (us-east-1) | us-west-2 | eu-central-1 | ap-northeast-1
 	Region string `yaml:"region" jsonschema:"enum=,enum=us-east-1,enum=us-west-2,enum=eu-central-1,enum=ap-northeast-1"`
 }
@@ -49,11 +50,7 @@ func (c *RecallConfig) Validate() error {
 	if c.Region != "" && c.URL != "" {
 		errs = append(errs, errors.New("region and url: the one says what the other is"))
 	}
-	if len(c.ZoomUsers) > 0 {
-		errs = append(errs, errors.New("zoom_users: Recall.ai is told of them by the address of a token, in settings_file"))
-	}
-	with := c.RecorderConfig
-	with.URL = c.address()
+	with := c.settings()
 	return errors.Join(append(errs, with.validate(recallLimits)...)...)
 }
 
@@ -67,10 +64,15 @@ func (c *RecallConfig) address() string {
 	return "https://us-east-1.recall.ai"
 }
 
+func (c *RecallConfig) settings() botSettings {
+	s := botSettings{RecorderConfig: c.RecorderConfig, AheadConfig: c.AheadConfig}
+	s.URL = c.address()
+	return s
+}
+
 // Open makes the sink.
 func (c *RecallConfig) Open(name string, env Env) (schedule.Target, error) {
-	with := c.RecorderConfig
-	with.URL = c.address()
+	with := c.settings()
 	a := with.api(recallLimits, env, func(h http.Header, key string) { h.Set("Authorization", key) })
 	return with.target(name, recallLimits, &recall{config: with, env: env, api: a}), nil
 }
@@ -78,7 +80,7 @@ func (c *RecallConfig) Open(name string, env Env) (schedule.Target, error) {
 // recall is Recall.ai. A bot has our metadata, by which it is found; an Idempotency-Key makes the same request within an
 // hour the same bot.
 type recall struct {
-	config RecorderConfig
+	config botSettings
 	env    Env
 	api    *api
 }

@@ -21,7 +21,7 @@ type recorder struct {
 	name   string // the target's
 	vendor vendor
 	limits limits
-	bots   botSettings
+	config botSettings
 }
 
 // limits are what a vendor can do at all.
@@ -138,20 +138,20 @@ func (h hidden) Unwrap() error { return h.error }
 // want is what d asks for. The error, an ErrRejected, says why there can't be a recording; then no bot is wanted.
 func (r *recorder) want(d schedule.Delivery) (want, error) {
 	s := d.Schedule
-	w := want{Schedule: s, now: d.Now, key: d.Key, name: r.bots.BotName, platform: r.limits.providers[s.Provider]}
+	w := want{Schedule: s, now: d.Now, key: d.Key, name: r.config.BotName, platform: r.limits.providers[s.Provider]}
 	w.call = fingerprint(s.ID, s.JoinURL)
 	for _, member := range s.OnBehalfOf {
-		if id, ok := r.bots.ZoomUsers[member]; ok && s.Provider == "zoom" {
+		if id, ok := r.config.ZoomUsers[member]; ok && s.Provider == "zoom" {
 			w.onBehalf = id
 			break
 		}
 	}
 	title := ""
-	if r.bots.SendTitles {
+	if r.config.SendTitles {
 		title = s.Title
 	}
 	w.how = fingerprint(w.name, title, w.onBehalf)
-	if join := s.Start.Add(-r.bots.JoinEarly); join.Sub(d.Now) > r.limits.soon {
+	if join := s.Start.Add(-r.config.JoinEarly); join.Sub(d.Now) > r.limits.soon {
 		w.joinAt = join.UTC()
 	}
 	if s.State == schedule.Cancelled {

@@ -27,31 +27,23 @@ type VexaConfig struct {
 
 // NewVexaConfig has the defaults.
 func NewVexaConfig() *VexaConfig {
-	return &VexaConfig{newRecorderConfig("https://api.cloud.vexa.ai"), 2 * time.Minute}
+	return &VexaConfig{RecorderConfig: newRecorderConfig("https://api.cloud.vexa.ai"), Lead: 2 * time.Minute}
 }
 
 // Validate checks every setting but for what is in files.
 func (c *VexaConfig) Validate() error {
-	errs := c.validate(vexaLimits)
+	with := botSettings{RecorderConfig: c.RecorderConfig}
+	errs := with.validate(vexaLimits)
 	if c.Lead < 10*time.Second || c.Lead > 5*time.Minute {
 		errs = append(errs, fmt.Errorf("lead must be between 10s and 5m, not %s", c.Lead))
-	}
-	if c.JoinEarly != 0 {
-		errs = append(errs, errors.New("join_early: Vexa's bots come when they are sent, which lead says"))
-	}
-	if len(c.ZoomUsers) > 0 {
-		errs = append(errs, errors.New("zoom_users: Vexa joins Zoom for nobody"))
-	}
-	if c.SendTitles {
-		errs = append(errs, errors.New("send_titles: Vexa keeps nothing with a bot"))
 	}
 	return errors.Join(errs...)
 }
 
 // Open makes the sink.
 func (c *VexaConfig) Open(name string, env Env) (schedule.Target, error) {
-	l, with := vexaLimits, c.RecorderConfig
-	l.lead, with.JoinEarly = c.Lead, c.Lead
+	l, with := vexaLimits, botSettings{RecorderConfig: c.RecorderConfig, AheadConfig: AheadConfig{JoinEarly: c.Lead}}
+	l.lead = c.Lead
 	a := with.api(l, env, func(h http.Header, key string) { h.Set("X-API-Key", key) })
 	return with.target(name, l, &vexa{config: with, env: env, api: a}), nil
 }
@@ -60,7 +52,7 @@ func (c *VexaConfig) Open(name string, env Env) (schedule.Target, error) {
 // be planned but once. Nothing of ours is kept with a bot, and there is no key: a bot is known by its call, in which there is
 // one at most. One that was never noted is taken for the schedule's if it was sent in the schedule's time.
 type vexa struct {
-	config RecorderConfig
+	config botSettings
 	env    Env
 	api    *api
 }

@@ -18,6 +18,11 @@ var sinks = []deliver.Kind{
 	{Name: "file", Doc: "JSON Lines, appended to a file", Config: func() deliver.Config { return &deliver.FileConfig{} }},
 	{Name: "stdout", Doc: "JSON Lines on standard output", Config: func() deliver.Config { return &deliver.StdoutConfig{} }},
 	{Name: "webhook", Doc: "signed requests to a server of your own", Config: func() deliver.Config { return deliver.NewWebhookConfig() }},
+	{Name: "recall", Doc: "bots of Recall.ai", Config: func() deliver.Config { return deliver.NewRecallConfig() }},
+	{Name: "attendee", Doc: "bots of Attendee, hosted or your own", Config: func() deliver.Config { return deliver.NewAttendeeConfig() }},
+	{Name: "vexa", Doc: "bots of Vexa, hosted or your own", Config: func() deliver.Config { return deliver.NewVexaConfig() }},
+	{Name: "meetingbaas", Doc: "bots of Meeting BaaS", Config: func() deliver.Config { return deliver.NewMeetingBaasConfig() }},
+	{Name: "failover", Doc: "an order of targets, of which one has a schedule", Config: func() deliver.Config { return deliver.NewFailoverConfig() }, Nested: true},
 }
 
 // targets opens what the configuration delivers to. Nobody is told anything yet.
