@@ -34,6 +34,13 @@ type rig struct {
 	settle time.Duration
 }
 
+// settled waits for the vendors to have done what they were asked.
+func (r rig) settled() {
+	for _, s := range r.servers {
+		s.Settled()
+	}
+}
+
 // world is time, and what the schedules are to be.
 type world struct {
 	now time.Time
@@ -49,6 +56,7 @@ type message struct {
 	due      time.Time
 	tried    time.Time // last
 	kept     bool      // what came of that is stored
+	died     bool      // a process has died over it
 }
 
 // A history is one schedule's random life, delivered as the engine delivers: at least once, in order, with the note that
@@ -129,14 +137,15 @@ func (h *history) deliver() {
 		h.queue = h.queue[1:]
 		return
 	}
-	// An engine may give a revision up for a later one, once it has stored what came of it; cancellations it does not.
-	if !held && len(h.queue) > 1 && m.kept && m.s.State == schedule.Updated && h.rng.IntN(8) == 0 && h.w.now.Sub(m.tried) > 10*time.Second {
+	// An engine may give a revision up for a later one, once it has stored what came of it; cancellations it does not. For
+	// failover it must not give up one that a process died over: nobody can tell then where a bot may be that Vexa sent.
+	if !held && len(h.queue) > 1 && m.kept && !(m.died && h.rig.outages != nil) && m.s.State == schedule.Updated && h.rng.IntN(8) == 0 && h.w.now.Sub(m.tried) > 10*time.Second {
 		h.say("  %s revision %d is put aside", h.id, m.s.Revision)
 		h.queue = h.queue[1:]
 		return
 	}
 	// Nor does it have a later one wait for one that is told to wait.
-	if len(h.queue) > 1 && m.kept && m.s.State != schedule.Cancelled && m.due.Sub(h.w.now) > time.Minute {
+	if len(h.queue) > 1 && m.kept && !(m.died && h.rig.outages != nil) && m.s.State != schedule.Cancelled && m.due.Sub(h.w.now) > time.Minute {
 		h.say("  %s revision %d is out of date", h.id, m.s.Revision)
 		h.queue = h.queue[1:]
 		return
@@ -149,12 +158,14 @@ func (h *history) deliver() {
 	receipt, err := h.rig.target.Sink.Deliver(h.t.Context(), schedule.Delivery{
 		Schedule: m.s, Key: fmt.Sprint(m.s.ID, "-", m.s.Revision, "-", m.nonce), Note: h.note, Attempt: m.attempts, Now: h.w.now,
 	})
+	h.rig.settled()
 	h.say("  %s revision %d attempt %d with %s: %v, notes %s", h.id, m.s.Revision, m.attempts, h.note, err, receipt.Note)
 	if len(receipt.Note) > 1200 || strings.Contains(receipt.Note, "zoom.us") {
 		h.fail("the note is too long or has a link in it: %s", receipt.Note)
 	}
 	if !h.calm && h.rng.IntN(100) < 15 {
 		h.say("  the process dies")
+		m.died = true
 		m.due = h.w.now.Add(time.Duration(h.rng.IntN(120)) * time.Second)
 		if h.rng.IntN(20) == 0 {
 			m.due = h.w.now.Add(80 * time.Minute) // longer than keys are remembered

@@ -59,6 +59,7 @@ func (d *driver) attempt(n int) {
 	receipt, err := d.rig.target.Sink.Deliver(d.Context(), schedule.Delivery{
 		Schedule: d.s, Key: fmt.Sprint("key-", d.s.Revision, "-", d.key), Note: d.note, Attempt: n, Now: d.w.now,
 	})
+	d.rig.settled()
 	d.note, d.err = receipt.Note, err
 }
 

@@ -50,7 +50,8 @@ func (c *VexaConfig) Open(name string, env Env) (schedule.Target, error) {
 
 // vexa is Vexa. Its bots join when they are sent; meetings that are planned ahead there can't be used, since one call can
 // be planned but once. Nothing of ours is kept with a bot, and there is no key: a bot is known by its call, in which there is
-// one at most. One that was never noted is taken for the schedule's if it was sent in the schedule's time.
+// one at most. One that was never noted is taken for the schedule's if it was sent in the schedule's time. It is not found
+// if the message that it was sent for is never delivered again, and the next one has another link.
 type vexa struct {
 	config botSettings
 	env    Env

@@ -2,6 +2,7 @@ package deliver
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/base64"
 	"encoding/json"
@@ -124,14 +125,15 @@ func (w *Webhook) deliver(ctx context.Context, d schedule.Delivery) error {
 		return err
 	}
 	s := d.Schedule
+	id := cmp.Or(d.Key, fmt.Sprintf("%s.%d", s.ID, s.Revision)) // a webhook without an id can't be verified
 	body, err := json.Marshal(cloudEvent{
-		SpecVersion: "1.0", ID: d.Key, Source: w.config.Source, Type: "syncd.schedule." + string(s.State), Subject: s.ID,
+		SpecVersion: "1.0", ID: id, Source: w.config.Source, Type: "syncd.schedule." + string(s.State), Subject: s.ID,
 		Time: d.Now.UTC().Format(time.RFC3339), DataContentType: "application/json", Sequence: fmt.Sprintf("%010d", s.Revision), Data: s,
 	})
 	if err != nil {
 		return err
 	}
-	header, err := sign(secrets, d.Key, w.env.Now(), body)
+	header, err := sign(secrets, id, w.env.Now(), body)
 	if err != nil {
 		return err
 	}

@@ -199,6 +199,12 @@ func (s *Server) Live() []Bot {
 	return all
 }
 
+// Settled returns when no request is being handled: whoever was hung up on hears of it before the handler is seen to end.
+func (s *Server) Settled() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+}
+
 // Fields are what a bot was last asked to be, in the vendor's words.
 func (s *Server) Fields(id string) map[string]any {
 	s.mu.Lock()
