@@ -39,8 +39,8 @@ var may = map[string]struct {
 	"resolver":              {"internal", "x", "the one part that follows links"},
 	"deliver":               {"schedule", "*", "sinks know schedules"},
 	"serve":                 {"calendar eligibility engine schedule", "*", "shows what the engine's read side has"},
-	"config":                {"calendar connectors eligibility eligibility/custom internal", "*", "files to structs"},
-	"config/schema":         {"config connectors eligibility linkparse", "*", "what config accepts, for editors"},
+	"config":                {"calendar connectors deliver eligibility eligibility/custom internal", "*", "files to structs"},
+	"config/schema":         {"config connectors deliver eligibility linkparse", "*", "what config accepts, for editors"},
 	"cmd/syncd":             {"*", "*", "main wires"},
 
 	"connectors/conntest": {"calendar connectors connectors/replay", "*", "tests alone import it"},

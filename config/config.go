@@ -21,11 +21,12 @@ import (
 	"go.yaml.in/yaml/v4"
 
 	"example.com/syncd/connectors"
+	"example.com/syncd/deliver"
 	"example.com/syncd/eligibility"
 )
 
 // A Config is a daemon's configuration (syncd.yaml) with its policy. File names in it are relative to
-// the configuration's directory, and are resolved here but for those in the connections' own settings.
+// the configuration's directory, and are resolved here but for those in the settings of connections and targets.
 type Config struct {
 	Path string `yaml:"-"` // the file, as it was named
 	Dir  string `yaml:"-"` // its directory
@@ -40,13 +41,13 @@ type Config struct {
 	PollQuiet  Duration            `yaml:"poll_quiet"` // how long one rests that does not change, up to 1d (15m)
 	Fresh      Duration            `yaml:"fresh"`      // how long before a recorder is told to join each calendar is read again at the latest, 30s to 1h (5m)
 	Retention  Duration            `yaml:"retention"`  // how long what has ended is kept, 1d to 3650d (90d)
-	Clock      time.Time           `yaml:"clock"` // when the daemon's clock starts, for recorded tenants; zero: the real time
+	Clock      time.Time           `yaml:"clock"`      // when the daemon's clock starts, for recorded tenants; zero: the real time
 	// ResolveLinks has gateways asked where the links lead that can't be decoded offline.
-	ResolveLinks bool    `yaml:"resolve_links"`
-	Deliver      Deliver `yaml:"deliver"`
-	Serve        Serve   `yaml:"serve"`
-	Push         Push    `yaml:"push"`
+	ResolveLinks bool  `yaml:"resolve_links"`
+	Serve        Serve `yaml:"serve"`
+	Push         Push  `yaml:"push"`
 
+	Deliver     []Target     `yaml:"-"` // where schedules go, in the file's order; none: nowhere
 	Connections []Connection `yaml:"-"` // in the file's order, at least one
 }
 
@@ -54,11 +55,6 @@ type Config struct {
 type Horizon struct {
 	Past   Duration `yaml:"past"`   // how far back, 1h to 31d (24h)
 	Future Duration `yaml:"future"` // how far ahead, 1d to 90d (28d)
-}
-
-// Deliver says where schedules go.
-type Deliver struct {
-	File string `yaml:"file"` // JSON Lines are appended to it; "": nowhere
 }
 
 // Serve is the HTTP server.
@@ -84,15 +80,26 @@ type Connection struct {
 // Off is the value of serve.listen that turns the server off.
 const Off = "off"
 
-// file is what syncd.yaml holds: a connection's keys depend on the drivers, so they are decoded later.
+// A Target is a recorder, or whoever else schedules are delivered to.
+type Target struct {
+	Name    string         // unique; what has been delivered hangs on it
+	Kind    deliver.Kind   // what sort of sink it is
+	Config  deliver.Config // its settings, decoded and valid
+	Targets []Target       // those that it hands on to, in their order; where its kind does so
+	Line    int            // where it stands in the file
+}
+
+// file is what syncd.yaml holds: the keys of a connection and of a target depend on drivers and sinks, so they are
+// decoded later.
 type file struct {
 	Config      `yaml:",inline"`
+	Deliver     yaml.Node `yaml:"deliver"`
 	Connections yaml.Node `yaml:"connections"`
 }
 
-// Load reads syncd.yaml, and the policy it names. drivers are the connectors that a connection may use.
-// The error joins all that is wrong with both files, each an *Error.
-func Load(path string, drivers []connectors.Driver) (*Config, error) {
+// Load reads syncd.yaml, and the policy it names. drivers are the connectors that a connection may use, sinks those of
+// a target. The error joins all that is wrong with both files, each an *Error.
+func Load(path string, drivers []connectors.Driver, sinks []deliver.Kind) (*Config, error) {
 	data, err := read(path, "write one, or start from configs/demo.yaml")
 	if err != nil {
 		return nil, err
@@ -111,11 +118,12 @@ func Load(path string, drivers []connectors.Driver) (*Config, error) {
 	dec.document(&f)
 	c := &f.Config
 	c.check(dec)
+	c.Deliver = dec.targets("deliver", &f.Deliver, sinks)
 	c.Connections = dec.connections(&f.Connections, drivers)
 	for i := range c.Connections {
 		c.Connections[i].Tape = c.Resolve(c.Connections[i].Tape)
 	}
-	for _, name := range []*string{&c.PolicyPath, &c.Signals, &c.KeysetFile, &c.Deliver.File, &c.Serve.TokenFile} {
+	for _, name := range []*string{&c.PolicyPath, &c.Signals, &c.KeysetFile, &c.Serve.TokenFile} {
 		*name = c.Resolve(*name)
 	}
 	if !c.Shared() {

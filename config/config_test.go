@@ -12,6 +12,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"example.com/syncd/connectors"
+	"example.com/syncd/deliver"
+	"example.com/syncd/schedule"
 )
 
 // settings are those of the tests' two drivers.
@@ -54,6 +56,19 @@ var testDrivers = []connectors.Driver{
 	{Name: "demo", Config: func() connectors.Config { return &lonely{} }},
 }
 
+// chain is a sink's settings that has targets of its own.
+type chain struct {
+	After time.Duration `yaml:"after"`
+}
+
+func (*chain) Validate() error                                   { return nil }
+func (*chain) Open(string, deliver.Env) (schedule.Target, error) { return schedule.Target{}, nil }
+
+var testSinks = []deliver.Kind{
+	{Name: "file", Config: func() deliver.Config { return &deliver.FileConfig{} }},
+	{Name: "chain", Config: func() deliver.Config { return &chain{} }, Nested: true},
+}
+
 // write makes a folder with the files, and works in it: the errors then have short names.
 func write(t *testing.T, files map[string]string) {
 	t.Helper()
@@ -78,7 +93,15 @@ signals: signals.jsonl
 horizon: {past: 36h, future: 14d}
 poll: 5s
 clock: 2026-11-23T09:00:00+01:00
-deliver: {file: /tmp/schedules.jsonl}
+deliver:
+  - name: log
+    file: {path: /tmp/schedules.jsonl}
+  - name: recorders
+    chain:
+      after: 5m
+      targets:
+        - {name: first, file: {path: a}}
+        - {name: second, file: {path: b}}
 serve: {listen: ":8080", token_file: token}
 push: {url: "https://syncd.acme.com:8443"}
 connections:
@@ -93,7 +116,7 @@ connections:
     name: trial_1@here-there
 keyset_file: keys.json
 `})
-	c, err := Load("etc/syncd.yaml", testDrivers)
+	c, err := Load("etc/syncd.yaml", testDrivers, testSinks)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -111,18 +134,34 @@ keyset_file: keys.json
 	if diff := cmp.Diff([]string{"google", "outlook", "demo"}, drivers); diff != "" {
 		t.Error(diff)
 	}
+	kinds := func(targets []Target) (names []string) {
+		for i := range targets {
+			names = append(names, targets[i].Kind.Name)
+			targets[i].Kind = deliver.Kind{}
+		}
+		return names
+	}
+	if diff := cmp.Diff([]string{"file", "chain", "file", "file"}, append(kinds(c.Deliver), kinds(c.Deliver[1].Targets)...)); diff != "" {
+		t.Error(diff)
+	}
 	c.Policy, c.Clock = nil, time.Time{}
 	google := &settings{Domain: "acme.com", Users: []string{"ana@acme.com"}, Cloud: "global"}
 	want := &Config{
 		Path: "etc/syncd.yaml", Dir: "etc", Store: "var/syncd.db", PolicyPath: "etc/rules.yaml", Signals: "etc/signals.jsonl", KeysetFile: "etc/keys.json",
 		Horizon: Horizon{Past: Duration(36 * time.Hour), Future: Duration(14 * 24 * time.Hour)}, Poll: Duration(5 * time.Second),
 		PollQuiet: Duration(15 * time.Minute), Fresh: Duration(5 * time.Minute), Retention: Duration(90 * day),
-		Deliver: Deliver{File: "/tmp/schedules.jsonl"}, Serve: Serve{Listen: ":8080", TokenFile: "etc/token"},
-		Push: Push{URL: "https://syncd.acme.com:8443"},
+		Serve: Serve{Listen: ":8080", TokenFile: "etc/token"},
+		Push:  Push{URL: "https://syncd.acme.com:8443"},
+		Deliver: []Target{
+			{Name: "log", Config: &deliver.FileConfig{Path: "/tmp/schedules.jsonl"}, Line: 9},
+			{Name: "recorders", Config: &chain{After: 5 * time.Minute}, Line: 11, Targets: []Target{
+				{Name: "first", Config: &deliver.FileConfig{Path: "a"}, Line: 15}, {Name: "second", Config: &deliver.FileConfig{Path: "b"}, Line: 16},
+			}},
+		},
 		Connections: []Connection{
-			{Name: "acme.com", Config: google, Tape: "etc/demo/google.yaml", Line: 12},
-			{Name: "acme.com", Config: google, Line: 17},
-			{Name: "trial_1@here-there", Config: &lonely{File: "events.jsonl"}, Line: 19},
+			{Name: "acme.com", Config: google, Tape: "etc/demo/google.yaml", Line: 20},
+			{Name: "acme.com", Config: google, Line: 25},
+			{Name: "trial_1@here-there", Config: &lonely{File: "events.jsonl"}, Line: 27},
 		},
 	}
 	if diff := cmp.Diff(want, c); diff != "" {
@@ -135,7 +174,7 @@ keyset_file: keys.json
 
 func TestLoadDefaults(t *testing.T) {
 	write(t, map[string]string{"policy.yaml": policyText, "syncd.yaml": "connections: [{name: a, demo: {file: x}}]\nserve:\nhorizon: {past: 2h}\n"})
-	c, err := Load("syncd.yaml", testDrivers)
+	c, err := Load("syncd.yaml", testDrivers, testSinks)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -195,7 +234,20 @@ func TestLoadErrors(t *testing.T) {
 		{"clock", conn + "clock: noon\n", `syncd.yaml:2: clock must be a time such as 2026-11-23T08:00:00Z, not "noon"`},
 		{"no policy", conn + "policy: nowhere.yaml\n", "syncd.yaml:2: policy: nowhere.yaml: no such file (write one, or start from configs/policy.yaml)"},
 		{"an import without a driver", conn + "policy: imports.yaml\n", `imports.yaml:3: import.gogle: unknown driver (did you mean "google"? ` + drivers + ")"},
-		{"computed fields are no keys", conn + "path: x\n", `syncd.yaml:2: unknown key "path" (known here: store, policy, signals, keyset_file, horizon, poll, poll_quiet, fresh, retention, clock, resolve_links, deliver, serve, push, connections)`},
+		{"computed fields are no keys", conn + "path: x\n", `syncd.yaml:2: unknown key "path" (known here: store, policy, signals, keyset_file, horizon, poll, poll_quiet, fresh, retention, clock, resolve_links, serve, push, deliver, connections)`},
+		{"deliver, as it was once", conn + "deliver: {file: x}\n", `syncd.yaml:2: deliver must be a list, not a group of keys, each with a name and one of file, chain`},
+		{"a target that goes nowhere", conn + "deliver:\n- name: a\n", "syncd.yaml:3: deliver[0] goes nowhere: add one of file, chain, with its settings"},
+		{"an unknown target", conn + "deliver:\n- name: a\n  fiel: {path: x}\n", `syncd.yaml:4: unknown key "fiel" (did you mean "file"? the targets are file, chain)`},
+		{"two at once", conn + "deliver:\n- name: a\n  file: {path: x}\n  chain: {after: 1m, targets: [{name: a, file: {path: x}}, {name: b, file: {path: x}}]}\n", "syncd.yaml:3: deliver[0] is file and chain at once: make it 2 targets"},
+		{"a target without a name", conn + "deliver:\n- file: {path: x}\n", "syncd.yaml:3: deliver[0].name is missing: name the target"},
+		{"a target's bad name", conn + "deliver:\n- {name: A, file: {path: x}}\n", `syncd.yaml:3: deliver[0].name must be of the characters a-z 0-9 . @ _ -, not "A"`},
+		{"a target's name twice", conn + "deliver:\n- {name: a, file: {path: x}}\n- {name: a, file: {path: y}}\n", `syncd.yaml:4: deliver[1].name: the target on line 3 is called "a" already`},
+		{"a target's setting", conn + "deliver:\n- {name: a, file: {paht: x}}\n", `syncd.yaml:3: unknown key "paht" (did you mean "path"?)`},
+		{"what the target says", conn + "deliver:\n- {name: a, file: }\n", `syncd.yaml:3: deliver[0].file: path is missing: name the file to append to`},
+		{"a chain of one", conn + "deliver:\n- name: a\n  chain:\n    after: 1m\n    targets: [{name: a, file: {path: x}}]\n", `syncd.yaml:4: deliver[0].chain.targets must name at least two targets, the first of which is tried first`},
+		{"a chain in a chain", conn + "deliver:\n- name: a\n  chain:\n    after: 1m\n    targets:\n    - {name: a, chain: {}}\n    - {name: a, file: {}}\n", "syncd.yaml:7: unknown key \"chain\" (the targets are file)\nsyncd.yaml:8: deliver[0].chain.targets[1].file: path is missing: name the file to append to"},
+		{"a chain's own key", conn + "deliver:\n- name: a\n  chain:\n    aftre: 1m\n    targets: [{name: a, file: {path: x}}, {name: b, file: {path: x}}]\n", `syncd.yaml:5: unknown key "aftre" (did you mean "after"?)`},
+		{"targets twice", conn + "deliver:\n- name: a\n  chain:\n    targets: [{name: a, file: {path: x}}, {name: b, file: {path: x}}]\n    targets: []\n", `syncd.yaml:6: duplicate key "targets" (first on line 5)`},
 		{"all at once, the policy's after", "stor: x.db\npolicy: bad.yaml\npoll: often\nconnections:\n  - name: acme\n    gogle: {domain: acme.com}\n",
 			"syncd.yaml:1: unknown key \"stor\" (did you mean \"store\"?)\n" +
 				"syncd.yaml:3: poll must be a duration such as 90s, 30m, 12h or 28d, not \"often\"\n" +
@@ -208,7 +260,7 @@ func TestLoadErrors(t *testing.T) {
 			if err := os.WriteFile("syncd.yaml", []byte(test.yaml), 0o600); err != nil {
 				t.Fatal(err)
 			}
-			c, err := Load("syncd.yaml", testDrivers)
+			c, err := Load("syncd.yaml", testDrivers, testSinks)
 			if err == nil {
 				t.Fatalf("no error, want\n%s", test.want)
 			}
@@ -224,11 +276,11 @@ func TestLoadErrors(t *testing.T) {
 
 func TestLoadNoFile(t *testing.T) {
 	write(t, map[string]string{"etc/x": ""})
-	_, err := Load("syncd.yaml", testDrivers)
+	_, err := Load("syncd.yaml", testDrivers, testSinks)
 	if !errors.Is(err, fs.ErrNotExist) || err.Error() != "syncd.yaml: no such file (write one, or start from configs/demo.yaml)" {
 		t.Errorf("got %v", err)
 	}
-	_, err = Load("etc", testDrivers)
+	_, err = Load("etc", testDrivers, testSinks)
 	if err == nil || err.Error() != "etc: is a directory" {
 		t.Errorf("got %v", err)
 	}

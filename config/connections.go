@@ -74,7 +74,7 @@ func (d *decoder) connection(path string, n *yaml.Node, drivers []connectors.Dri
 			c.Config = d.driver(path+"."+p.key, p, drivers[i])
 		default:
 			unknown = true
-			d.failAt(p.line, "unknown key %s %s", quote(p.key), meant(p.key, known, names))
+			d.failAt(p.line, "unknown key %s %s", quote(p.key), meant(p.key, known, "drivers", names))
 		}
 	}
 	switch {
@@ -97,27 +97,32 @@ func (d *decoder) connectionName(path string, n *yaml.Node, name *string) {
 	}
 }
 
-// driver decodes a driver's settings, and lets it judge them once they are decoded.
+// driver decodes a driver's settings.
 func (d *decoder) driver(path string, p pair, driver connectors.Driver) connectors.Config {
 	config := driver.Config()
+	d.settings(path, p.line, p.value, config)
+	return config
+}
+
+// settings decodes what a driver or a sink defines by itself, and lets it judge the values once they are decoded.
+func (d *decoder) settings(path string, line int, n *yaml.Node, config interface{ Validate() error }) {
 	v := reflect.ValueOf(config)
 	if v.Kind() != reflect.Pointer || v.IsNil() {
-		panic(fmt.Sprintf("config: the driver %s makes a %T, which is no pointer", driver.Name, config))
+		panic(fmt.Sprintf("config: the settings of %s are a %T, which is no pointer", path, config))
 	}
 	before := len(d.found)
-	d.value(path, p.value, v.Elem())
+	d.value(path, n, v.Elem())
 	if len(d.found) > before {
-		return config
+		return
 	}
 	err := config.Validate()
 	if joined, ok := err.(interface{ Unwrap() []error }); ok {
 		for _, e := range joined.Unwrap() {
-			d.failAt(p.line, "%s: %v", path, e)
+			d.failAt(line, "%s: %v", path, e)
 		}
 	} else if err != nil {
-		d.failAt(p.line, "%s: %v", path, err)
+		d.failAt(line, "%s: %v", path, err)
 	}
-	return config
 }
 
 func names(drivers []connectors.Driver) []string {
@@ -128,11 +133,11 @@ func names(drivers []connectors.Driver) []string {
 	return all
 }
 
-// meant says which of the known keys is near, and which drivers there are.
-func meant(key string, known, drivers []string) string {
+// meant says which of the known keys is near, and which drivers or targets there are.
+func meant(key string, known []string, what string, names []string) string {
 	near := nearest(key, known)
 	if near != "" {
 		near = fmt.Sprintf("did you mean %q? ", near)
 	}
-	return fmt.Sprintf("(%sthe drivers are %s)", near, strings.Join(drivers, ", "))
+	return fmt.Sprintf("(%sthe %s are %s)", near, what, strings.Join(names, ", "))
 }

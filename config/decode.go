@@ -43,11 +43,14 @@ type decoder struct {
 	steps  int // values that were visited through aliases
 	budget int // how many of them there may be
 	burst  bool
+	also   map[string][]string // keys of groups that are decoded by hand, by the groups' paths
 }
 
 // newDecoder's budget lets an alias stand for its value anywhere in a long file, while a few lines of
 // aliases to aliases can't make more work than the file is long.
-func newDecoder(d *Document) *decoder { return &decoder{doc: d, budget: 1000 + 10*d.size} }
+func newDecoder(d *Document) *decoder {
+	return &decoder{doc: d, budget: 1000 + 10*d.size, also: map[string][]string{}}
+}
 
 func (d *decoder) err() error { return join(d.found) }
 
@@ -131,14 +134,15 @@ func (d *decoder) pointer(path string, n *yaml.Node, v reflect.Value) {
 
 func (d *decoder) structure(path string, n *yaml.Node, v reflect.Value) {
 	known := fields(v.Type())
-	pairs, ok := d.pairs(path, n, " ("+strings.Join(keys(known), ", ")+")")
+	names := append(keys(known), d.also[path]...)
+	pairs, ok := d.pairs(path, n, " ("+strings.Join(names, ", ")+")")
 	if !ok {
 		return
 	}
 	for _, p := range pairs {
 		i := slices.IndexFunc(known, func(f field) bool { return f.key == p.key })
 		if i < 0 {
-			d.failAt(p.line, "%s", unknownKey(p.key, keys(known)))
+			d.failAt(p.line, "%s", unknownKey(p.key, names))
 			continue
 		}
 		d.value(within(path, p.key), p.value, v.FieldByIndex(known[i].index))

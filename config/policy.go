@@ -33,7 +33,7 @@ func LoadPolicy(path string, drivers ...string) (*eligibility.Policy, error) {
 	}
 	for _, source := range slices.Sorted(maps.Keys(p.Import)) {
 		if len(drivers) > 0 && !slices.Contains(drivers, source) {
-			place(eligibility.Problem{Path: "import." + source, Message: "unknown driver " + meant(source, drivers, drivers)})
+			place(eligibility.Problem{Path: "import." + source, Message: "unknown driver " + meant(source, drivers, "drivers", drivers)})
 		}
 	}
 	if all := found(); len(all) > 0 {

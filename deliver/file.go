@@ -1,4 +1,3 @@
-// Package deliver holds the sinks: where recording schedules go.
 package deliver
 
 import (

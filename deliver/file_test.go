@@ -57,3 +57,33 @@ func TestFileFails(t *testing.T) {
 		t.Errorf("a folder instead of a file: got %v, want an error that names it", err)
 	}
 }
+
+func TestLines(t *testing.T) {
+	var out strings.Builder
+	l := NewLines(&out)
+	for revision := range 2 {
+		if _, err := l.Deliver(t.Context(), schedule.Delivery{Schedule: schedule.Schedule{ID: "a", Revision: revision + 1}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var got []int
+	for line := range strings.Lines(out.String()) {
+		var s schedule.Schedule
+		if err := json.Unmarshal([]byte(line), &s); err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, s.Revision)
+	}
+	if diff := cmp.Diff([]int{1, 2}, got); diff != "" {
+		t.Error(diff)
+	}
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Close()
+	w.Close()
+	if _, err := NewLines(w).Deliver(t.Context(), schedule.Delivery{}); err == nil {
+		t.Error("nobody reads, and it is done")
+	}
+}

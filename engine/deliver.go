@@ -56,16 +56,16 @@ func (e *Engine) deliverAll(ctx context.Context, j Job) error {
 // deliver tells t one thing, and notes what came of it.
 func (e *Engine) deliver(ctx context.Context, t schedule.Target, m Message) error {
 	limited, cancel := context.WithTimeout(ctx, deliveryLasts)
-	receipt, failure := t.Sink.Deliver(limited, schedule.Delivery{Schedule: m.Schedule, Key: m.Key(), Note: m.Note, Attempt: m.Attempts + 1, Now: e.Now()})
+	receipt, failure := t.Sink.Deliver(limited, schedule.Delivery{Schedule: m.Schedule, Key: m.Key(), Note: m.Note, Attempt: m.Attempts, Written: m.Written, Now: e.Now()})
 	cancel()
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
 	r := e.outcome(m, failure)
 	r.Note = receipt.Note
-	if failure != nil {
+	if failure != nil && !r.Early {
 		e.Log.Warn("a schedule could not be delivered", "target", t.Name, "schedule", m.Schedule.ID, "revision", m.Schedule.Revision,
-			"attempts", m.Attempts+1, "gave_up", r.GaveUp, "again_at", r.Again, "error", failure)
+			"attempts", m.Attempts, "gave_up", r.GaveUp, "again_at", r.Again, "error", failure)
 	}
 	err := e.Store.Delivered(ctx, m, r)
 	if err != nil && !errors.Is(err, ErrStale) {
@@ -82,7 +82,7 @@ func (e *Engine) outcome(m Message, failure error) DeliveryReport {
 		return r
 	}
 	r.Error = failure.Error()
-	rest := min(firstRest<<min(m.Attempts, 20), longRest)
+	rest := min(firstRest<<min(max(m.Attempts, 1)-1, 20), longRest)
 	if away := m.Schedule.Start.Sub(now); away/4 < rest && m.Schedule.End.After(now) {
 		rest = min(rest, max(shortRest, away/4))
 	}
@@ -93,7 +93,7 @@ func (e *Engine) outcome(m Message, failure error) DeliveryReport {
 		r.GaveUp = true
 		return r
 	case errors.As(failure, &retry):
-		rest, r.NewKey = max(time.Second, min(retry.After, maxThrottle)), retry.NewKey
+		rest, r.NewKey, r.Early = max(time.Second, min(retry.After, maxThrottle)), retry.NewKey, retry.Early
 	}
 	r.Again = now.Add(rest)
 	return r

@@ -150,7 +150,7 @@ type Message struct {
 	State    schedule.State
 	Schedule schedule.Schedule // as it is to be told
 	Keys     int               // how often it needed another key
-	Attempts int
+	Attempts int // this one included: it is counted before it is made
 	Written  time.Time
 	Note     string
 	Fence    int64
@@ -172,6 +172,7 @@ type DeliveryReport struct {
 	Error  string // "": delivered
 	GaveUp bool   // it is put aside, for a person to look at
 	NewKey bool
+	Early  bool      // later messages about the schedule do not wait for it
 	Again  time.Time // when it is due again
 }
 

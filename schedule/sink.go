@@ -27,8 +27,11 @@ type Delivery struct {
 	Key string
 	// Note is what the sink's last receipt noted of this schedule, "" at first: the recorder's own id, for one.
 	Note string
-	// Attempt counts from 1.
+	// Attempt counts from 1 the calls for this message, those among them that the process died in: an attempt is counted
+	// before it is made. So a sink that notes the number of an attempt that failed knows whether there was one since.
 	Attempt int
+	// Written is when there was reason to send it, the same for all attempts.
+	Written time.Time
 	Now     time.Time
 }
 
@@ -44,7 +47,10 @@ type RetryError struct {
 	After time.Duration
 	// NewKey says that the recorder would answer the same key with the same refusal: it was out of capacity.
 	NewKey bool
-	Err    error
+	// Early says that nothing failed: the recorder is not to be told yet. Later revisions do not wait for this one, and
+	// take its place.
+	Early bool
+	Err   error
 }
 
 func (e *RetryError) Error() string {

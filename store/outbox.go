@@ -16,9 +16,9 @@ import (
 
 // What became of a message.
 const (
-	waiting   = 0
 	delivered = 1
 	gaveUp    = 2
+	overtaken = 3 // by a later one, before it was to be told
 )
 
 // Told is what a target has been told of a schedule last.
@@ -48,6 +48,9 @@ func (t *tx) Tell(target string, s schedule.Schedule, now time.Time) error {
 		if t.plan, err = t.Next(t.ctx, "revisions"); err != nil {
 			return fmt.Errorf("count the plan: %w", err)
 		}
+	}
+	if err := t.ReplaceEarlier(t.ctx, db.ReplaceEarlierParams{Schedule: s.ID, Target: target, ID: id, DoneAt: ms(now)}); err != nil {
+		return fmt.Errorf("take out what is overtaken: %w", err)
 	}
 	t.need(engine.Job{Kind: engine.Deliver, Subject: target})
 	return t.PutMessage(t.ctx, db.PutMessageParams{
@@ -82,7 +85,7 @@ func (s *Store) Take(ctx context.Context, target string, n int, now, until time.
 }
 
 func take(ctx context.Context, q *txn, r db.Message, until time.Time) (engine.Message, error) {
-	fence, err := q.LeaseMessage(ctx, db.LeaseMessageParams{ID: r.ID, LeasedUntil: ms(until)})
+	lease, err := q.LeaseMessage(ctx, db.LeaseMessageParams{ID: r.ID, LeasedUntil: ms(until)})
 	if err != nil {
 		return engine.Message{}, err
 	}
@@ -92,8 +95,8 @@ func take(ctx context.Context, q *txn, r db.Message, until time.Time) (engine.Me
 	}
 	s, err := toSchedule(r.Data)
 	return engine.Message{
-		ID: r.ID, Target: r.Target, State: schedule.State(r.State), Schedule: s, Keys: int(r.Keys), Attempts: int(r.Attempts),
-		Written: fromMS(r.WrittenAt), Note: note, Fence: fence,
+		ID: r.ID, Target: r.Target, State: schedule.State(r.State), Schedule: s, Keys: int(r.Keys), Attempts: int(lease.Attempts),
+		Written: fromMS(r.WrittenAt), Note: note, Fence: lease.Fence,
 	}, err
 }
 
@@ -108,7 +111,12 @@ func (s *Store) Delivered(ctx context.Context, m engine.Message, r engine.Delive
 			end.Outcome, end.DoneAt = gaveUp, ms(r.At)
 			q.need(engine.Job{Kind: engine.Deliver, Subject: m.Target}) // what waited behind it
 		default:
-			end.DueAt = ms(r.Again)
+			end.DueAt, end.Early = ms(r.Again), r.Early
+			if later, err := q.LaterMessages(ctx, db.LaterMessagesParams{Schedule: m.Schedule.ID, Target: m.Target, ID: m.ID}); err != nil {
+				return fmt.Errorf("read later messages: %w", err)
+			} else if r.Early && later > 0 {
+				end.Outcome, end.DoneAt = overtaken, ms(r.At)
+			}
 			if r.NewKey {
 				end.Keys = 1
 			}

@@ -153,23 +153,31 @@ SELECT m.* FROM messages AS m
 WHERE m.target = sqlc.arg(target) AND m.outcome = 0
   AND (m.due_at <= CAST(sqlc.arg(now) AS bigint) OR m.due_at > CAST(sqlc.arg(skewed) AS bigint))
   AND (m.leased_until <= CAST(sqlc.arg(now) AS bigint) OR m.leased_until > CAST(sqlc.arg(latest) AS bigint))
-  AND NOT EXISTS (SELECT 1 FROM messages AS b WHERE b.schedule = m.schedule AND b.target = m.target AND b.id < m.id AND b.outcome = 0)
-  AND NOT EXISTS (SELECT 1 FROM messages AS b WHERE b.plan = m.plan AND b.target = m.target AND b.id < m.id AND b.outcome = 0)
+  AND NOT EXISTS (SELECT 1 FROM messages AS b WHERE b.schedule = m.schedule AND b.target = m.target AND b.id < m.id AND b.outcome = 0 AND NOT b.early)
+  AND NOT EXISTS (SELECT 1 FROM messages AS b WHERE b.plan = m.plan AND b.target = m.target AND b.id < m.id AND b.outcome = 0 AND NOT b.early)
   AND NOT EXISTS (
     SELECT 1 FROM schedule_meetings AS own
     JOIN schedule_meetings AS other ON other.meeting = own.meeting
     JOIN messages AS b ON b.schedule = other.schedule
-    WHERE own.schedule = m.schedule AND b.target = m.target AND b.id < m.id AND b.outcome = 0)
+    WHERE own.schedule = m.schedule AND b.target = m.target AND b.id < m.id AND b.outcome = 0 AND NOT b.early)
 ORDER BY m.due_at, m.id LIMIT sqlc.arg(most);
 
 -- name: LeaseMessage :one
-UPDATE messages SET leased_until = sqlc.arg(leased_until), fence = fence + 1 WHERE id = sqlc.arg(id) RETURNING fence;
+UPDATE messages SET leased_until = sqlc.arg(leased_until), fence = fence + 1, attempts = attempts + 1, early = FALSE WHERE id = sqlc.arg(id) RETURNING fence, attempts;
 
 -- name: EndMessage :execrows
 -- Who comes behind its lease notes nothing: somebody else delivers it.
-UPDATE messages SET outcome = sqlc.arg(outcome), done_at = sqlc.arg(done_at), due_at = sqlc.arg(due_at), attempts = attempts + 1, keys = keys + CAST(sqlc.arg(keys) AS bigint),
+UPDATE messages SET outcome = sqlc.arg(outcome), done_at = sqlc.arg(done_at), due_at = sqlc.arg(due_at), early = sqlc.arg(early), keys = keys + CAST(sqlc.arg(keys) AS bigint),
     error = sqlc.arg(error), leased_until = 0
 WHERE id = sqlc.arg(id) AND fence = sqlc.arg(fence) AND outcome = 0;
+
+-- name: ReplaceEarlier :exec
+-- What a recorder was not to be told yet has been overtaken.
+UPDATE messages SET outcome = 3, done_at = sqlc.arg(done_at)
+WHERE schedule = sqlc.arg(schedule) AND target = sqlc.arg(target) AND id < CAST(sqlc.arg(id) AS bigint) AND outcome = 0 AND early AND leased_until = 0;
+
+-- name: LaterMessages :one
+SELECT count(*) FROM messages WHERE schedule = sqlc.arg(schedule) AND target = sqlc.arg(target) AND id > CAST(sqlc.arg(id) AS bigint);
 
 -- name: ReviveMessage :execrows
 -- One that was given up is tried again, unless something later has been delivered since.

@@ -418,7 +418,7 @@ func testOutbox(t *testing.T, open func(*testing.T) *Store) {
 		return keys
 	}
 	first := taken(t, s, 10, now)
-	if diff := cmp.Diff([]string{"a1 scheduled attempt 0", "b1 scheduled attempt 0"}, keys(first)); diff != "" {
+	if diff := cmp.Diff([]string{"a1 scheduled attempt 1", "b1 scheduled attempt 1"}, keys(first)); diff != "" {
 		t.Fatalf("the outbox (-want +got):\n%s", diff)
 	}
 	if again := taken(t, s, 10, now); len(again) != 0 {
@@ -434,7 +434,7 @@ func testOutbox(t *testing.T, open func(*testing.T) *Store) {
 	later := now.Add(5 * time.Minute)
 	second := taken(t, s, 10, later)
 	slices.SortFunc(second, func(a, b engine.Message) int { return int(a.ID - b.ID) })
-	if diff := cmp.Diff([]string{"a1 scheduled attempt 1", "b1 scheduled attempt 0"}, keys(second)); diff != "" {
+	if diff := cmp.Diff([]string{"a1 scheduled attempt 2", "b1 scheduled attempt 2"}, keys(second)); diff != "" {
 		t.Errorf("when it is due, and the other's lease is over (-want +got):\n%s", diff)
 	}
 	if second[0].Note != "kept" || second[0].Key() == first[0].Key() || second[1].Key() != first[1].Key() {
@@ -450,7 +450,7 @@ func testOutbox(t *testing.T, open func(*testing.T) *Store) {
 		}
 	}
 	third := taken(t, s, 10, later)
-	if diff := cmp.Diff([]string{"a2 updated attempt 0"}, keys(third)); diff != "" {
+	if diff := cmp.Diff([]string{"a2 updated attempt 1"}, keys(third)); diff != "" {
 		t.Errorf("the rest (-want +got):\n%s", diff)
 	}
 	if err := s.Delivered(ctx, third[0], engine.DeliveryReport{At: later, Error: "never", GaveUp: true}); err != nil {
@@ -463,6 +463,40 @@ func testOutbox(t *testing.T, open func(*testing.T) *Store) {
 	err := decide(t, s, "a", func(tx engine.Tx) error { return tx.PutSchedule(third[0].Schedule, now) })
 	if !errors.Is(err, engine.ErrStale) {
 		t.Errorf("a revision that exists: got %v, want ErrStale", err)
+	}
+}
+
+// TestEarly: what a recorder is not to be told yet holds nothing up, and is never told once there is something newer.
+func TestEarly(t *testing.T) { both(t, testEarly) }
+
+func testEarly(t *testing.T, open func(*testing.T) *Store) {
+	s := open(t)
+	moved := decision("a", "1")
+	moved.End = moved.End.Add(time.Hour)
+	tell := func(d engine.Decision) {
+		t.Helper()
+		if err := decide(t, s, d.Meeting, step(d)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	early := func(m engine.Message, again time.Time) {
+		t.Helper()
+		if err := s.Delivered(t.Context(), m, engine.DeliveryReport{At: now, Error: "not yet", Early: true, Again: again}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	tell(decision("a", "1"))
+	early(taken(t, s, 9, now)[0], now.Add(time.Hour))
+	tell(moved) // overtakes the first
+	second := taken(t, s, 9, now)
+	if len(second) != 1 || second[0].Schedule.Revision != 2 {
+		t.Fatalf("behind one that is early comes %+v", second)
+	}
+	tell(decision("a", "1")) // while the second is being told
+	early(second[0], now.Add(time.Minute))
+	last := taken(t, s, 9, now.Add(2*time.Hour))
+	if len(last) != 1 || last[0].Schedule.Revision != 3 {
+		t.Errorf("of three the last alone is told: %+v", last)
 	}
 }
 

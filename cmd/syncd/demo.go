@@ -91,7 +91,7 @@ store: demo.db
 policy: policy.yaml
 poll: 5s
 horizon: {past: 24h, future: 14d}
-deliver: {file: schedules.jsonl}
+deliver: [{name: file, file: {path: schedules.jsonl}}]
 connections:
   - name: acme.com
 `

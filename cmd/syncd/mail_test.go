@@ -56,7 +56,7 @@ func TestMailDelivered(t *testing.T) {
 		"token": "long random word\n",
 		"policy.yaml": "import: {coordinator: {enabled: true}}\nproviders: {zoom: {enabled: true, capture: [bot]}}\n" +
 			"directory: {members: [{email: ana@acme.com, seat: true, record: on}]}\n",
-		"syncd.yaml": "store: syncd.db\npolicy: policy.yaml\ndeliver: {file: out.jsonl}\nserve: {listen: \"" + port + "\"}\nconnections:\n" +
+		"syncd.yaml": "store: syncd.db\npolicy: policy.yaml\ndeliver: [{name: file, file: {path: out.jsonl}}]\nserve: {listen: \"" + port + "\"}\nconnections:\n" +
 			"  - name: notes\n    coordinator: {address: notes@acme.com, authenticate: false, lmtp: {listen: \"unix:" + socket + "\"}, http: {token_file: token}}\n",
 	} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {

@@ -94,7 +94,7 @@ func TestConfigs(t *testing.T) {
 		case strings.Contains(entry.Name(), "policy"):
 			_, err = config.LoadPolicy(name)
 		default:
-			_, err = config.Load(name, drivers)
+			_, err = config.Load(name, drivers, sinks)
 		}
 		if err != nil {
 			t.Errorf("%s: %v", entry.Name(), err)

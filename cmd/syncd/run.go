@@ -18,12 +18,10 @@ import (
 	"example.com/syncd/config"
 	"example.com/syncd/connectors"
 	"example.com/syncd/connectors/replay"
-	"example.com/syncd/deliver"
 	"example.com/syncd/engine"
 	"example.com/syncd/internal/seal"
 	"example.com/syncd/linkparse"
 	"example.com/syncd/resolver"
-	"example.com/syncd/schedule"
 	"example.com/syncd/serve"
 	"example.com/syncd/store"
 )
@@ -37,7 +35,7 @@ type configFlag struct {
 }
 
 func (f configFlag) load() (*config.Config, error) {
-	c, err := config.Load(f.Config, drivers)
+	c, err := config.Load(f.Config, drivers, sinks)
 	if err != nil {
 		return nil, usageError{err}
 	}
@@ -83,9 +81,9 @@ func (c *runCommand) runOn(ctx context.Context, s streams, cfg *config.Config, r
 	if err != nil {
 		return usageError{err}
 	}
-	var targets []schedule.Target
-	if cfg.Deliver.File != "" {
-		targets = append(targets, schedule.Target{Name: "file", Sink: deliver.NewFile(cfg.Deliver.File)})
+	told, err := targets(cfg, s.out)
+	if err != nil {
+		return usageError{err}
 	}
 	var follow linkparse.Resolver
 	if cfg.ResolveLinks {
@@ -96,7 +94,7 @@ func (c *runCommand) runOn(ctx context.Context, s streams, cfg *config.Config, r
 		pushURL = "" // nobody would be there to be told
 	}
 	e, err := engine.New(engine.Config{
-		PushURL: pushURL, Store: st, Connections: connections, Rules: rules, Targets: targets, Resolver: follow,
+		PushURL: pushURL, Store: st, Connections: connections, Rules: rules, Targets: told, Resolver: follow,
 		Past: time.Duration(cfg.Horizon.Past), Future: time.Duration(cfg.Horizon.Future), Poll: time.Duration(cfg.Poll),
 		Quiet: time.Duration(cfg.PollQuiet), Fresh: time.Duration(cfg.Fresh), Retention: time.Duration(cfg.Retention),
 		Spread:   cfg.Clock.IsZero(),

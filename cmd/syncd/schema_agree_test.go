@@ -55,8 +55,8 @@ func (c *checker) places(root *yaml.Node) []place {
 			if !seen[next.path] {
 				all = append(all, next)
 			}
-			// Connections differ in their drivers.
-			seen[next.path] = next.path != "connections[]"
+			// Connections differ in their drivers, and targets in their kinds.
+			seen[next.path] = !slices.Contains([]string{"connections[]", "deliver[]", "deliver[].failover.targets[]"}, next.path)
 		}
 	}
 	return all
@@ -155,7 +155,7 @@ const (
 )
 
 // named are the groups whose keys are names, of which one stands for all.
-var named = regexp.MustCompile(`((?:^import|^providers|^consent\.profiles|\.links)\.)[^.[]+`)
+var named = regexp.MustCompile(`((?:^import|^providers|^consent\.profiles|\.links|\.zoom_users)\.)[^.[]+`)
 
 // alike is the path of a setting with "*" for names.
 func alike(path string) string { return named.ReplaceAllString(path, "$1*") }
@@ -205,8 +205,8 @@ func (c *checker) renamed(p place, f func()) {
 }
 
 var (
-	knownHere = regexp.MustCompile(`unknown key "zzzzzzzzzz" \((?:known here: (.*)|the drivers are (.*))\)`)
-	isNoneOf  = regexp.MustCompile(`"\?!" is none of ([\w, ]+)`)
+	knownHere = regexp.MustCompile(`unknown key "zzzzzzzzzz" \((?:known here: (.*)|the drivers are (.*)|the targets are (.*))\)`)
+	isNoneOf  = regexp.MustCompile(`"\?!" is none of ([\w, -]+)`)
 )
 
 // unknownKey adds a key that is none: the decoder then lists those that there are.
@@ -230,6 +230,10 @@ func (c *checker) unknownKey(t *testing.T, p place, root *yaml.Node) {
 	if m[2] != "" {
 		want = append(strings.Split(m[2], ", "), "name", "tape")
 	}
+	if m[3] != "" {
+		want = append(strings.Split(m[3], ", "), "name")
+	}
+	want = slices.DeleteFunc(want, func(key string) bool { return key == "" }) // a group without keys
 	got := slices.Sorted(maps.Keys(inner(p.schema, "properties")))
 	slices.Sort(want)
 	if !slices.Equal(got, want) {

@@ -28,7 +28,9 @@ var schemas = []struct {
 	kind string // of the files that it is for
 	make func(root string, drivers []connectors.Driver) ([]byte, error)
 }{
-	{"syncd", schema.Syncd},
+	{"syncd", func(root string, drivers []connectors.Driver) ([]byte, error) {
+		return schema.Syncd(root, drivers, sinks)
+	}},
 	{"policy", schema.Policy},
 }
 
@@ -107,7 +109,7 @@ func (c *checker) decode(t rapid.TB, text []byte) (*config.Config, error) {
 	if err := os.WriteFile(filepath.Join(c.dir, c.kind+".yaml"), text, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	return config.Load(filepath.Join(c.dir, "syncd.yaml"), drivers)
+	return config.Load(filepath.Join(c.dir, "syncd.yaml"), drivers, sinks)
 }
 
 // validate is the schema's opinion.
@@ -172,7 +174,7 @@ func instance(n *yaml.Node) any {
 func valid(t *testing.T) map[string][][]byte {
 	t.Helper()
 	checkers := newCheckers(t)
-	all := map[string][][]byte{"syncd": {[]byte(everything), []byte(byGroup), []byte(byUser), []byte(byMail), []byte(byToken), []byte(byKey)}, "policy": {[]byte(eachProvider)}}
+	all := map[string][][]byte{"syncd": {[]byte(everything), []byte(byGroup), []byte(byUser), []byte(byMail), []byte(byToken), []byte(byKey), []byte(byRegion)}, "policy": {[]byte(eachProvider)}}
 	add := func(text []byte) {
 		kind := "policy"
 		if bytes.Contains(text, []byte("\nconnections:")) {
@@ -220,7 +222,36 @@ horizon: {past: 24h, future: 28d}
 poll: 1m
 clock: 2026-11-23T08:00:00Z
 resolve_links: true
-deliver: {file: out.jsonl}
+deliver:
+  - {name: lines, file: {path: out.jsonl}}
+  - {name: out, stdout: {}}
+  - name: hook
+    webhook: {url: https://hooks.acme.com, secrets_file: s, source: /acme, timeout: 5s, allow_networks: [10.1.0.0/16, "fd00::/8"], allow_http: false}
+  - name: bots
+    failover:
+      after: 5m
+      before: 3m
+      take_over_unconfirmed: false
+      targets:
+        - name: recall
+          recall: {region: eu-central-1, key_file: k, timeout: 20s, bot_name: Notes, join_early: 15s, send_titles: true, settings_file: s.json}
+        - name: attendee
+          attendee: {url: https://attendee.acme.com, key_file: k, timeout: 20s, bot_name: Notes, join_early: 0s, send_titles: false, settings_file: s.json, zoom_users: {ana: zu_1}}
+        - {name: lines, file: {path: out.jsonl}}
+        - {name: out, stdout: {}}
+        - {name: hook, webhook: {url: https://hooks.acme.com, secrets_file: s, source: /acme, timeout: 5s, allow_networks: [10.1.0.0/16], allow_http: false}}
+        - name: vexa
+          vexa: {url: "http://127.0.0.1:18056", key_file: k, timeout: 20s, bot_name: Notes, settings_file: s.json, lead: 2m}
+        - name: baas
+          meetingbaas: {url: https://baas.example, key_file: k, timeout: 20s, bot_name: Notes, join_early: 5s, send_titles: false, settings_file: s.json, zoom_users: {ana: zu_1}}
+  - name: recall
+    recall: {url: https://recall.example, key_file: k, timeout: 20s, bot_name: Notes, join_early: 15s, send_titles: true, settings_file: s.json}
+  - name: attendee
+    attendee: {url: https://attendee.acme.com, key_file: k, timeout: 20s, bot_name: Notes, join_early: 0s, send_titles: false, settings_file: s.json, zoom_users: {ana: zu_1}}
+  - name: vexa
+    vexa: {url: "http://127.0.0.1:18056", key_file: k, timeout: 20s, bot_name: Notes, settings_file: s.json, lead: 2m}
+  - name: baas
+    meetingbaas: {url: https://baas.example, key_file: k, timeout: 20s, bot_name: Notes, join_early: 5s, send_titles: false, settings_file: s.json, zoom_users: {ana: zu_1}}
 serve: {listen: ":8080", token_file: token}
 push: {url: https://syncd.acme.com}
 connections:
@@ -234,6 +265,10 @@ connections:
   - name: a
     demo: {file: events.jsonl}
 `
+
+// byRegion has the recorders' settings that can't stand beside others.
+const byRegion = "connections: [{name: a, demo: {file: x}}]\ndeliver:\n  - {name: r, recall: {region: us-west-2, key_file: k}}\n" +
+	"  - {name: f, failover: {targets: [{name: a, recall: {url: \"https://recall.example\", key_file: k}}, {name: b, stdout: {}}]}}\n"
 
 // byGroup has what can't stand beside everything else.
 const byGroup = "connections:\n  - name: a\n    google: {domain: acme.com, service_account: s@p.iam.gserviceaccount.com, credentials_file: adc.json, admin: admin@acme.com, group: pilot@acme.com,\n" +
@@ -339,6 +374,18 @@ func TestSchemaRefuses(t *testing.T) {
 		{"syncd", "push, a path", conn + "push: {url: https://syncd.acme.com/x}\n", ""},
 		{"syncd", "push, a port that is no number", conn + "push: {url: \"https://syncd.acme.com:x\"}\n", "the parts of a URL"},
 		{"syncd", "push, and nobody to answer", conn + "serve: {listen: off}\npush: {url: https://syncd.acme.com}\n", "two settings that go together"},
+		{"syncd", "deliver, as it was once", conn + "deliver: {file: x}\n", ""},
+		{"syncd", "a target without a name", conn + "deliver: [{file: {path: x}}]\n", ""},
+		{"syncd", "a target that goes nowhere", conn + "deliver: [{name: a}]\n", ""},
+		{"syncd", "two targets at once", conn + "deliver: [{name: a, file: {path: x}, stdout: {}}]\n", ""},
+		{"syncd", "a target's setting", conn + "deliver: [{name: a, file: {paht: x}}]\n", ""},
+		{"syncd", "a target's setting missing", conn + "deliver: [{name: a, file: {}}]\n", "what is required is the decoder's to say"},
+		{"syncd", "a target's setting empty", conn + "deliver: [{name: a, file: {path: \"\"}}]\n", ""},
+		{"syncd", "a webhook without TLS", conn + "deliver: [{name: a, webhook: {url: \"http://a.example\", secrets_file: s}}]\n", "two settings that go together"},
+		{"syncd", "a region", conn + "deliver: [{name: a, recall: {key_file: k, region: moon}}]\n", ""},
+		{"syncd", "failover of one", conn + "deliver: [{name: a, failover: {targets: [{name: a, file: {path: x}}]}}]\n", ""},
+		{"syncd", "failover of none", conn + "deliver: [{name: a, failover: }]\n", ""},
+		{"syncd", "failover in failover", conn + "deliver: [{name: a, failover: {targets: [{name: a, file: {path: x}}, {name: b, failover: {}}]}}]\n", ""},
 		{"syncd", "serve off", conn + "serve: off\n", ""},
 
 		{"policy", "unknown key", "exlude: {}\n", ""},

@@ -23,7 +23,7 @@ const twoTenants = `store: demo.db
 policy: policy.yaml
 clock: 2026-03-20T06:00:00Z
 horizon: {past: 24h, future: 21d}
-deliver: {file: schedules.jsonl}
+deliver: [{name: file, file: {path: schedules.jsonl}}]
 connections:
   - name: acme.com
     google: {domain: acme.com, admin: admin@acme.com, service_account_file: key.json, endpoint: %s}

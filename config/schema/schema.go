@@ -23,13 +23,14 @@ import (
 
 	"example.com/syncd/config"
 	"example.com/syncd/connectors"
+	"example.com/syncd/deliver"
 	"example.com/syncd/eligibility"
 )
 
 // Syncd is the schema of syncd.yaml. root is the module's folder, where the comments are; drivers are
-// the connectors that a connection may use. An error is a mistake in the types, their comments or rules.
-func Syncd(root string, drivers []connectors.Driver) ([]byte, error) {
-	s, r, err := reflected[config.Config](root, drivers)
+// the connectors that a connection may use, sinks those of a target. An error is a mistake in the types, their comments or rules.
+func Syncd(root string, drivers []connectors.Driver, sinks []deliver.Kind) ([]byte, error) {
+	s, r, err := reflected[config.Config](root, drivers, sinks)
 	if err != nil {
 		return nil, err
 	}
@@ -56,11 +57,17 @@ func Syncd(root string, drivers []connectors.Driver) ([]byte, error) {
 		Type: "array", Items: connection, MinItems: &one, Description: r.comments.describe(reflect.TypeFor[config.Connection](), ""),
 	})
 	s.Required = []string{"connections"}
+	targets, err := r.targets("deliver", sinks)
+	if err != nil {
+		return nil, err
+	}
+	targets.Description = r.comments.describe(reflect.TypeFor[config.Config](), "Deliver")
+	setTypes(targets, "array", "null")
+	s.Properties.Set("deliver", targets)
 	if err := apply(s, syncdRules()); err != nil {
 		return nil, err
 	}
-	for _, key := range []string{"name", "tape"} {
-		p, _ := connection.Properties.Get(key)
+	for _, p := range append(texts(connection, "name", "tape"), names(targets)...) {
 		fitString(p)
 	}
 	return r.finish("syncd.yaml", s, reflect.TypeFor[config.Config]())
@@ -68,7 +75,7 @@ func Syncd(root string, drivers []connectors.Driver) ([]byte, error) {
 
 // Policy is the schema of policy.yaml; the arguments are as Syncd's.
 func Policy(root string, drivers []connectors.Driver) ([]byte, error) {
-	s, r, err := reflected[eligibility.Policy](root, drivers)
+	s, r, err := reflected[eligibility.Policy](root, drivers, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -85,10 +92,13 @@ type reflector struct {
 }
 
 // reflected is the schema of T as the library sees it, before rules and fit.
-func reflected[T any](root string, drivers []connectors.Driver) (*jsonschema.Schema, *reflector, error) {
+func reflected[T any](root string, drivers []connectors.Driver, sinks []deliver.Kind) (*jsonschema.Schema, *reflector, error) {
 	types := []reflect.Type{reflect.TypeFor[config.Config](), reflect.TypeFor[eligibility.Policy]()}
 	for _, d := range drivers {
 		types = append(types, reflect.TypeOf(d.Config()).Elem())
+	}
+	for _, k := range sinks {
+		types = append(types, reflect.TypeOf(k.Config()).Elem())
 	}
 	c, err := readComments(root, types)
 	if err != nil {

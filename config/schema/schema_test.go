@@ -42,7 +42,7 @@ func drivers(c connectors.Config) []connectors.Driver {
 }
 
 func TestFit(t *testing.T) {
-	b, err := Syncd("../..", drivers(&Settings{}))
+	b, err := Syncd("../..", drivers(&Settings{}), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -77,7 +77,7 @@ func TestFit(t *testing.T) {
 
 // TestMistakes: what the schema can't be made of is an error that names it.
 func TestMistakes(t *testing.T) {
-	if _, err := Syncd("../..", drivers(&nameless{})); err == nil || !strings.Contains(err.Error(), "the field Nameless") {
+	if _, err := Syncd("../..", drivers(&nameless{}), nil); err == nil || !strings.Contains(err.Error(), "the field Nameless") {
 		t.Errorf("a field without a name: %v", err)
 	}
 	err := apply(&jsonschema.Schema{}, []rule{{"serve.port", notEmpty}})

@@ -79,6 +79,7 @@ type Message struct {
 	Revision    int64
 	State       string
 	Data        string
+	Early       bool
 	Keys        int64
 	WrittenAt   int64
 	DueAt       int64

@@ -140,17 +140,17 @@ func (q *Queries) DueChores(ctx context.Context, arg DueChoresParams) ([]Chore, 
 }
 
 const dueMessages = `-- name: DueMessages :many
-SELECT m.id, m.target, m.plan, m.schedule, m.revision, m.state, m.data, m.keys, m.written_at, m.due_at, m.attempts, m.error, m.outcome, m.done_at, m.leased_until, m.fence FROM messages AS m
+SELECT m.id, m.target, m.plan, m.schedule, m.revision, m.state, m.data, m.early, m.keys, m.written_at, m.due_at, m.attempts, m.error, m.outcome, m.done_at, m.leased_until, m.fence FROM messages AS m
 WHERE m.target = $1 AND m.outcome = 0
   AND (m.due_at <= CAST($2 AS bigint) OR m.due_at > CAST($3 AS bigint))
   AND (m.leased_until <= CAST($2 AS bigint) OR m.leased_until > CAST($4 AS bigint))
-  AND NOT EXISTS (SELECT 1 FROM messages AS b WHERE b.schedule = m.schedule AND b.target = m.target AND b.id < m.id AND b.outcome = 0)
-  AND NOT EXISTS (SELECT 1 FROM messages AS b WHERE b.plan = m.plan AND b.target = m.target AND b.id < m.id AND b.outcome = 0)
+  AND NOT EXISTS (SELECT 1 FROM messages AS b WHERE b.schedule = m.schedule AND b.target = m.target AND b.id < m.id AND b.outcome = 0 AND NOT b.early)
+  AND NOT EXISTS (SELECT 1 FROM messages AS b WHERE b.plan = m.plan AND b.target = m.target AND b.id < m.id AND b.outcome = 0 AND NOT b.early)
   AND NOT EXISTS (
     SELECT 1 FROM schedule_meetings AS own
     JOIN schedule_meetings AS other ON other.meeting = own.meeting
     JOIN messages AS b ON b.schedule = other.schedule
-    WHERE own.schedule = m.schedule AND b.target = m.target AND b.id < m.id AND b.outcome = 0)
+    WHERE own.schedule = m.schedule AND b.target = m.target AND b.id < m.id AND b.outcome = 0 AND NOT b.early)
 ORDER BY m.due_at, m.id LIMIT $5
 `
 
@@ -186,6 +186,7 @@ func (q *Queries) DueMessages(ctx context.Context, arg DueMessagesParams) ([]Mes
 			&i.Revision,
 			&i.State,
 			&i.Data,
+			&i.Early,
 			&i.Keys,
 			&i.WrittenAt,
 			&i.DueAt,
@@ -313,15 +314,16 @@ func (q *Queries) DueSteps(ctx context.Context, arg DueStepsParams) ([]string, e
 }
 
 const endMessage = `-- name: EndMessage :execrows
-UPDATE messages SET outcome = $1, done_at = $2, due_at = $3, attempts = attempts + 1, keys = keys + CAST($4 AS bigint),
-    error = $5, leased_until = 0
-WHERE id = $6 AND fence = $7 AND outcome = 0
+UPDATE messages SET outcome = $1, done_at = $2, due_at = $3, early = $4, keys = keys + CAST($5 AS bigint),
+    error = $6, leased_until = 0
+WHERE id = $7 AND fence = $8 AND outcome = 0
 `
 
 type EndMessageParams struct {
 	Outcome int64
 	DoneAt  int64
 	DueAt   int64
+	Early   bool
 	Keys    int64
 	Error   string
 	ID      int64
@@ -334,6 +336,7 @@ func (q *Queries) EndMessage(ctx context.Context, arg EndMessageParams) (int64, 
 		arg.Outcome,
 		arg.DoneAt,
 		arg.DueAt,
+		arg.Early,
 		arg.Keys,
 		arg.Error,
 		arg.ID,
@@ -382,7 +385,7 @@ func (q *Queries) ExtendSource(ctx context.Context, arg ExtendSourceParams) (int
 }
 
 const lastMessage = `-- name: LastMessage :one
-SELECT id, target, plan, schedule, revision, state, data, keys, written_at, due_at, attempts, error, outcome, done_at, leased_until, fence FROM messages WHERE schedule = $1 AND target = $2 AND outcome <> 2 ORDER BY id DESC LIMIT 1
+SELECT id, target, plan, schedule, revision, state, data, early, keys, written_at, due_at, attempts, error, outcome, done_at, leased_until, fence FROM messages WHERE schedule = $1 AND target = $2 AND outcome <> 2 ORDER BY id DESC LIMIT 1
 `
 
 type LastMessageParams struct {
@@ -402,6 +405,7 @@ func (q *Queries) LastMessage(ctx context.Context, arg LastMessageParams) (Messa
 		&i.Revision,
 		&i.State,
 		&i.Data,
+		&i.Early,
 		&i.Keys,
 		&i.WrittenAt,
 		&i.DueAt,
@@ -413,6 +417,23 @@ func (q *Queries) LastMessage(ctx context.Context, arg LastMessageParams) (Messa
 		&i.Fence,
 	)
 	return i, err
+}
+
+const laterMessages = `-- name: LaterMessages :one
+SELECT count(*) FROM messages WHERE schedule = $1 AND target = $2 AND id > CAST($3 AS bigint)
+`
+
+type LaterMessagesParams struct {
+	Schedule string
+	Target   string
+	ID       int64
+}
+
+func (q *Queries) LaterMessages(ctx context.Context, arg LaterMessagesParams) (int64, error) {
+	row := q.db.QueryRowContext(ctx, laterMessages, arg.Schedule, arg.Target, arg.ID)
+	var count int64
+	err := row.Scan(&count)
+	return count, err
 }
 
 const leaseChore = `-- name: LeaseChore :one
@@ -432,7 +453,7 @@ func (q *Queries) LeaseChore(ctx context.Context, arg LeaseChoreParams) (int64, 
 }
 
 const leaseMessage = `-- name: LeaseMessage :one
-UPDATE messages SET leased_until = $1, fence = fence + 1 WHERE id = $2 RETURNING fence
+UPDATE messages SET leased_until = $1, fence = fence + 1, attempts = attempts + 1, early = FALSE WHERE id = $2 RETURNING fence, attempts
 `
 
 type LeaseMessageParams struct {
@@ -440,11 +461,16 @@ type LeaseMessageParams struct {
 	ID          int64
 }
 
-func (q *Queries) LeaseMessage(ctx context.Context, arg LeaseMessageParams) (int64, error) {
+type LeaseMessageRow struct {
+	Fence    int64
+	Attempts int64
+}
+
+func (q *Queries) LeaseMessage(ctx context.Context, arg LeaseMessageParams) (LeaseMessageRow, error) {
 	row := q.db.QueryRowContext(ctx, leaseMessage, arg.LeasedUntil, arg.ID)
-	var fence int64
-	err := row.Scan(&fence)
-	return fence, err
+	var i LeaseMessageRow
+	err := row.Scan(&i.Fence, &i.Attempts)
+	return i, err
 }
 
 const leaseSource = `-- name: LeaseSource :one
@@ -588,7 +614,7 @@ func (q *Queries) MakeReaderDue(ctx context.Context, arg MakeReaderDueParams) er
 }
 
 const message = `-- name: Message :one
-SELECT id, target, plan, schedule, revision, state, data, keys, written_at, due_at, attempts, error, outcome, done_at, leased_until, fence FROM messages WHERE id = $1
+SELECT id, target, plan, schedule, revision, state, data, early, keys, written_at, due_at, attempts, error, outcome, done_at, leased_until, fence FROM messages WHERE id = $1
 `
 
 func (q *Queries) Message(ctx context.Context, id int64) (Message, error) {
@@ -602,6 +628,7 @@ func (q *Queries) Message(ctx context.Context, id int64) (Message, error) {
 		&i.Revision,
 		&i.State,
 		&i.Data,
+		&i.Early,
 		&i.Keys,
 		&i.WrittenAt,
 		&i.DueAt,
@@ -616,7 +643,7 @@ func (q *Queries) Message(ctx context.Context, id int64) (Message, error) {
 }
 
 const messagesOfOutcome = `-- name: MessagesOfOutcome :many
-SELECT id, target, plan, schedule, revision, state, data, keys, written_at, due_at, attempts, error, outcome, done_at, leased_until, fence FROM messages WHERE outcome = $1 AND id < CAST($2 AS bigint) ORDER BY id DESC LIMIT $3
+SELECT id, target, plan, schedule, revision, state, data, early, keys, written_at, due_at, attempts, error, outcome, done_at, leased_until, fence FROM messages WHERE outcome = $1 AND id < CAST($2 AS bigint) ORDER BY id DESC LIMIT $3
 `
 
 type MessagesOfOutcomeParams struct {
@@ -642,6 +669,7 @@ func (q *Queries) MessagesOfOutcome(ctx context.Context, arg MessagesOfOutcomePa
 			&i.Revision,
 			&i.State,
 			&i.Data,
+			&i.Early,
 			&i.Keys,
 			&i.WrittenAt,
 			&i.DueAt,
@@ -874,6 +902,29 @@ type PutSettingParams struct {
 
 func (q *Queries) PutSetting(ctx context.Context, arg PutSettingParams) error {
 	_, err := q.db.ExecContext(ctx, putSetting, arg.Name, arg.Value)
+	return err
+}
+
+const replaceEarlier = `-- name: ReplaceEarlier :exec
+UPDATE messages SET outcome = 3, done_at = $1
+WHERE schedule = $2 AND target = $3 AND id < CAST($4 AS bigint) AND outcome = 0 AND early AND leased_until = 0
+`
+
+type ReplaceEarlierParams struct {
+	DoneAt   int64
+	Schedule string
+	Target   string
+	ID       int64
+}
+
+// What a recorder was not to be told yet has been overtaken.
+func (q *Queries) ReplaceEarlier(ctx context.Context, arg ReplaceEarlierParams) error {
+	_, err := q.db.ExecContext(ctx, replaceEarlier,
+		arg.DoneAt,
+		arg.Schedule,
+		arg.Target,
+		arg.ID,
+	)
 	return err
 }
 

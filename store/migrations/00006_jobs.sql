@@ -73,7 +73,7 @@ INSERT INTO revisions (seq, plan, schedule, revision, data, written_at)
 SELECT seq, plan, schedule, revision, data, written_at FROM outbox;
 
 -- Messages to targets, each about a revision. What is outcome 0 waits; 1 was delivered, 2 was given up, for a person
--- to look at.
+-- to look at, 3 was overtaken by a later one before it was to be told.
 CREATE TABLE messages (
     id           BIGINT PRIMARY KEY,
     target       TEXT   NOT NULL,
@@ -82,6 +82,8 @@ CREATE TABLE messages (
     revision     BIGINT NOT NULL,
     state        TEXT   NOT NULL,
     data         TEXT   NOT NULL,
+    -- Nobody waits for it: the recorder is not to be told yet.
+    early        BOOLEAN NOT NULL DEFAULT FALSE,
     -- Behind a recorder that was out of capacity, the same message has another key.
     keys         BIGINT NOT NULL DEFAULT 0,
     written_at   BIGINT NOT NULL,
