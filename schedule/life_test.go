@@ -166,7 +166,7 @@ type event struct {
 // that is not right, with the shortest history to it; "" if all are right.
 func (l *life) explore(changes int) string {
 	l.decided, l.trail, l.moments, l.steps = decisions{}, nil, 0, 0
-	first := moment{left: changes, facts: [2]fact{{known: true, wanted: true, start: 3, duration: 2, link: '1'}, {duration: 2, link: '1'}}}
+	first := moment{left: changes, facts: [2]fact{{known: true, wanted: true, start: 4, duration: 2, link: '1'}, {duration: 2, link: '1'}}}
 	first, wrong := l.decide(first)
 	if wrong != "" {
 		return "at the very beginning: " + wrong
@@ -176,7 +176,7 @@ func (l *life) explore(changes int) string {
 		trail int
 	}
 	seen := map[string]bool{}
-	l.trail = append(l.trail, link{-1, "a meeting from 3 to 5"})
+	l.trail = append(l.trail, link{-1, "a meeting from 4 to 6"})
 	var key []byte
 	for queue := []place{{first, 0}}; len(queue) > 0; queue = queue[1:] {
 		here := queue[0]
@@ -247,6 +247,9 @@ func (l *life) events(m moment) (all []event, wrong string) {
 			to.left--
 			to.facts[i] = c.to
 			to, problem := l.decide(to)
+			if problem == "" {
+				problem = l.interrupted(m, to)
+			}
 			add(fmt.Sprintf("%s %s", meetings[i], c.name), to, problem)
 		}
 	}
@@ -429,6 +432,24 @@ func (l *life) check(m moment) string {
 	for _, s := range l.standing(m, told) {
 		if wrong := l.justified(m, s); wrong != "" {
 			return fmt.Sprintf("the recorder, once it has heard all, has %v from %d to %d at %s: %s", s.Meetings, stepOf(s.Start), stepOf(s.End), s.MeetingID, wrong)
+		}
+	}
+	return ""
+}
+
+// interrupted looks for a recording of a meeting of which nothing has changed that another one goes on with. Where two
+// become one, or one becomes two, it does not matter which of them it is.
+func (l *life) interrupted(before, after moment) string {
+	told := func(r row) *Schedule { return r.told }
+	for i, f := range after.facts {
+		if f != before.facts[i] {
+			continue
+		}
+		names := func(s *Schedule) bool { return slices.Contains(s.Meetings, calendar.Key(meetings[i])) }
+		was, is := l.calls(before, told), l.calls(after, told)
+		x, y := slices.IndexFunc(was, names), slices.IndexFunc(is, names)
+		if x >= 0 && y >= 0 && was[x].ID != is[y].ID && len(was) == 1 && len(is) == 1 {
+			return fmt.Sprintf("the recorder leaves the call of %s, and joins it again", meetings[i])
 		}
 	}
 	return ""
