@@ -22,13 +22,15 @@ type caller struct {
 	has   map[string]schedule.Schedule // by id
 	keys  map[string]string            // what each key stood for
 	fails func() bool
+	saw   func(c *caller, j join, failed bool)
 	joins []join
 }
 
-// A join is a call that a recorder was told to join, at another link or time than before.
+// A join is what a recorder was told. It joins at another link or time than before, or it does not.
 type join struct {
 	at time.Time
 	schedule.Schedule
+	joins bool
 }
 
 func (j join) String() string {
@@ -37,10 +39,11 @@ func (j join) String() string {
 
 func (c *caller) Deliver(_ context.Context, d schedule.Delivery) (schedule.Receipt, error) {
 	c.t.Helper()
+	s := d.Schedule
 	if c.fails != nil && c.fails() {
+		c.saw(c, join{at: c.d.now, Schedule: s}, true)
 		return schedule.Receipt{}, errors.New("the recorder is down")
 	}
-	s := d.Schedule
 	content, err := json.Marshal(s)
 	if err != nil {
 		return schedule.Receipt{}, err
@@ -55,6 +58,9 @@ func (c *caller) Deliver(_ context.Context, d schedule.Delivery) (schedule.Recei
 	case known && (s.Revision != prev.Revision || s.State != prev.State):
 		c.t.Errorf("%s comes again behind revision %d, %s", d.Key, prev.Revision, prev.State)
 	case known:
+		if c.saw != nil {
+			c.saw(c, join{at: c.d.now, Schedule: s}, false)
+		}
 		return schedule.Receipt{}, nil // the process died behind the delivery
 	case s.Revision < prev.Revision, c.lead == 0 && s.Revision != prev.Revision+1:
 		c.t.Errorf("%s: revision %d comes behind %d", s.ID, s.Revision, prev.Revision)
@@ -64,8 +70,12 @@ func (c *caller) Deliver(_ context.Context, d schedule.Delivery) (schedule.Recei
 		c.t.Errorf("%s is %s, and the recorder has nothing", d.Key, s.State)
 	}
 	c.has[s.ID] = s
-	if s.State != schedule.Cancelled && (prev.State == schedule.Cancelled || prev.JoinURL != s.JoinURL || !prev.Start.Equal(s.Start)) {
-		c.joins = append(c.joins, join{c.d.now, s})
+	j := join{c.d.now, s, s.State != schedule.Cancelled && (prev.State == schedule.Cancelled || prev.JoinURL != s.JoinURL || !prev.Start.Equal(s.Start))}
+	if j.joins {
+		c.joins = append(c.joins, j)
+	}
+	if c.saw != nil {
+		c.saw(c, j, false)
 	}
 	c.alone()
 	return schedule.Receipt{}, nil

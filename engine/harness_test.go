@@ -373,8 +373,8 @@ func (d *daemon) passes(n int) error {
 	})
 }
 
-// truth is what must be recorded: Decide and Plan over what the tenant holds.
-func (d *daemon) truth() map[calendar.Key]string {
+// merged are the meetings that the tenant holds.
+func (d *daemon) merged() []calendar.Meeting {
 	var copies []calendar.Copy
 	for _, l := range d.tn.calendars {
 		for _, e := range l.events {
@@ -383,8 +383,13 @@ func (d *daemon) truth() map[calendar.Key]string {
 			}
 		}
 	}
+	return calendar.Merge(copies)
+}
+
+// truth is what must be recorded: Decide and Plan over what the tenant holds.
+func (d *daemon) truth() map[calendar.Key]string {
 	want := map[calendar.Key]string{}
-	for _, m := range calendar.Merge(copies) {
+	for _, m := range d.merged() {
 		dec := eligibility.Decide(m, d.policy, eligibility.NewDirectory(d.policy.Directory.Members), nil)
 		if dec.Record && dec.End.After(d.now) {
 			want[m.Key] = dec.MeetingID

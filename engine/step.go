@@ -10,7 +10,8 @@ import (
 )
 
 // rereads is how long before a recorder is told to join the calendars of the meeting are read once more, and waits how
-// long it may take from then on: what can't be read is handed over as it is known.
+// long that may take from the moment on at which it is to be told, and how long it may take to decide: what can't be read
+// is handed over as it is known.
 const (
 	rereads = 15 * time.Second
 	waits   = 20 * time.Second
@@ -46,16 +47,16 @@ func (e *Engine) tell(tx Tx, s schedule.Schedule, now time.Time) error {
 			if m.Tell != nil {
 				since = later(joins, e.held.since(s.ID, now))
 			}
-			missing, err := e.reread(tx, s, since.Add(-rereads), now)
+			unread, undecided, err := e.reread(tx, s, since.Add(-rereads), now)
 			if err != nil {
 				return err
 			}
-			if m.Tell != nil && missing && now.Before(since.Add(waits)) {
+			if m.Tell != nil && (unread && now.Before(since.Add(waits)) || undecided && now.Before(since.Add(2*waits))) {
 				held = true
 				sooner(now.Add(looksEvery))
 				continue
 			}
-			if m.Tell != nil && missing {
+			if m.Tell != nil && (unread || undecided) {
 				e.Log.Warn("a recorder is told to join although a calendar of the meeting could not be read once more", "schedule", s.ID)
 			}
 		}
@@ -136,27 +137,27 @@ func (e *Engine) step(ctx context.Context, j Job) error {
 	return nil
 }
 
-// reread has those of the schedule's calendars read once more that were not since then. It reports whether something is
-// missing: one of them, or the decision by what was read.
-func (e *Engine) reread(tx Tx, s schedule.Schedule, then, now time.Time) (missing bool, err error) {
+// reread has those of the schedule's calendars read once more that were not since then. It reports whether there are any,
+// and whether something that was read is to be decided yet.
+func (e *Engine) reread(tx Tx, s schedule.Schedule, then, now time.Time) (unread, undecided bool, err error) {
 	reads, err := tx.Reads(s.ID)
 	if err != nil {
-		return false, fmt.Errorf("read its sources: %w", err)
+		return false, false, fmt.Errorf("read its sources: %w", err)
 	}
 	for _, r := range reads {
 		_, ours := e.connections[r.Connection]
 		if r.Refused || !ours || !r.TriedAt.Before(then) {
 			continue
 		}
-		missing = true
+		unread = true
 		if err := tx.MakeDue(r.Source, now); err != nil {
-			return false, fmt.Errorf("have %s read: %w", r.Source, err)
+			return false, false, fmt.Errorf("have %s read: %w", r.Source, err)
 		}
 	}
-	if missing || tx.Key() != "" { // what is being decided right now counts as undecided still
-		return missing, nil
+	if tx.Key() == "" { // what is being decided right now counts as undecided still
+		undecided, err = tx.Undecided(s.ID)
 	}
-	return tx.Undecided(s.ID)
+	return unread, undecided, err
 }
 
 // countFresh counts, at the start, whether each calendar had been read as late as promised.
