@@ -139,6 +139,9 @@ func (a *rush) plague() {
 	}
 	a.d.tn.fault = func() error {
 		if a.trouble && a.r.IntN(8) == 0 {
+			for _, u := range []string{"ana@acme.com", "bo@acme.com"} { // which of them is seen behind the pass
+				a.troubled[u] = a.d.now
+			}
 			return faults[a.r.IntN(len(faults))]
 		}
 		return nil
@@ -156,6 +159,9 @@ const longestStep = 2 * time.Minute
 func (a *rush) process() {
 	a.passes = nil
 	err := a.d.session(func(e *engine.Engine, _ *store.Store) error {
+		if err := a.pass(e, 0); err != nil {
+			return err
+		}
 		for range 5 + a.r.IntN(30) {
 			if a.r.IntN(12) == 0 {
 				a.trouble = !a.trouble
