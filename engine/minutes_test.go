@@ -62,8 +62,8 @@ type rush struct {
 	troubled map[string]time.Time
 	failing  map[*caller]map[string]string // by schedule: the lane
 	failed   map[*caller]map[string]time.Time
-	passes   []time.Time // of this process
-	calm     time.Duration
+	passes   []time.Time   // of this process
+	rest     time.Duration // of a calendar between two looks, at most
 	checked  int
 }
 
@@ -92,7 +92,7 @@ func live(t *testing.T, seed uint64) int {
 	d.random = func(n int64) int64 { return r.Int64N(n) }
 	d.quiet = []time.Duration{time.Minute, 4 * time.Minute}[r.IntN(2)]
 	d.fresh = []time.Duration{0, 3 * time.Minute}[r.IntN(2)]
-	a.calm = d.quiet + d.quiet/8 + 2*longestStep + 20*time.Second
+	a.rest = d.quiet + d.quiet/8 + 5*time.Second
 	if r.IntN(2) == 0 {
 		d.push = newSwitchboard()
 		d.push.life = 2 * time.Hour
@@ -206,7 +206,7 @@ func (a *rush) pass(e *engine.Engine, step time.Duration) error {
 			a.failed[c][uid] = a.d.now
 		}
 	}
-	if len(a.passes) > 2 {
+	if len(a.passes) > 1 {
 		a.look()
 	}
 	a.passes = append(a.passes, a.d.now)
@@ -319,7 +319,7 @@ func (a *rush) delivered(c *caller, j join, failed bool) {
 		delete(a.failing[c], j.ID)
 	}
 	last, has := a.failed[c][l.uid]
-	if failed || !j.joins || c.lead == 0 || len(j.Meetings) > 1 || string(j.Meetings[0]) != l.uid || has && !last.Before(a.d.now.Add(-a.calm)) || !a.well(l, 20*time.Minute) {
+	if failed || !j.joins || c.lead == 0 || len(j.Meetings) > 1 || string(j.Meetings[0]) != l.uid || has && !last.Before(a.d.now.Add(-10*time.Minute)) || !a.well(l, 20*time.Minute) {
 		return
 	}
 	// Read again a quarter of a minute before it joins, or in the pass before this one, and if there was none, in this one.
@@ -339,16 +339,18 @@ func (a *rush) delivered(c *caller, j join, failed bool) {
 	a.t.Errorf("%s: told %s of %s %v (before: %v), which has not been so since %s: %v", j.at.Format(time.TimeOnly), j.State, l.uid, j, a.passes, since.Format(time.TimeOnly), l.past)
 }
 
-// look compares what recorders do with what they should, for all meetings with which nothing has happened for long enough.
+// look compares what recorders do with what they should, for all meetings with which nothing has happened for long enough:
+// a pass has read it, and another one was there to tell of it.
 func (a *rush) look() {
+	last := a.passes[len(a.passes)-1]
+	calm := last.Add(-a.rest)
 	for _, m := range a.d.meetings() {
 		l := a.of(m.Meeting)
-		calm := a.d.now.Add(-a.calm)
-		if l.changed.After(calm) || a.passes[0].After(calm) || !a.well(l, a.calm) {
+		if l.changed.After(calm) || !a.well(l, a.d.now.Sub(calm)) {
 			continue
 		}
 		for _, c := range []*caller{a.ahead, a.late} {
-			if last, has := a.failed[c][l.uid]; has && last.After(calm) {
+			if failed, has := a.failed[c][l.uid]; has && !failed.Before(last) {
 				continue
 			}
 			a.checked++
@@ -374,7 +376,7 @@ func (a *rush) compare(c *caller, m eligibility.Decision) {
 	joins := m.Start.Add(-c.lead)
 	on := m.Record && !joins.After(a.d.now) && m.End.After(a.d.now)
 	said := fmt.Sprintf("%s, lead %s: %s from %s to %s at %s, recorded: %v", a.d.now.Format(time.TimeOnly), c.lead, m.Meeting, m.Start.Format(time.TimeOnly), m.End.Format(time.TimeOnly), m.MeetingID, m.Record)
-	switch recent := joins.After(a.passes[len(a.passes)-2]); {
+	switch recent := joins.After(a.passes[len(a.passes)-1]); {
 	case on && !recent && (right != 1 || len(in) != 1):
 		a.t.Errorf("%s, and the recorder is in %v", said, in)
 	case on && len(in) > right, !m.Record && len(in) > 0:
