@@ -6,9 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -208,7 +210,11 @@ type daemon struct {
 	follow linkparse.Resolver
 	// connector, when set, reads in place of the tenant itself.
 	connector connectors.Connector
-	push      *switchboard // nil: the provider does not push
+	push      *switchboard      // nil: the provider does not push
+	targets   []schedule.Target // nil: sink alone
+	quiet     time.Duration     // how long a calendar rests that does not change; 0: a minute
+	fresh     time.Duration
+	random    func(int64) int64 // nil: any
 }
 
 // place is where a test's store is: a file, or a database of PostgreSQL for the tests below TestPostgres.
@@ -216,8 +222,34 @@ func place(t *testing.T) string {
 	if strings.HasPrefix(t.Name(), "TestPostgres/") {
 		return postgrestest.Shared(t).Database(t)
 	}
-	return filepath.Join(t.TempDir(), "syncd.db")
+	file := filepath.Join(t.TempDir(), "syncd.db")
+	empty, err := emptyStore()
+	if err == nil {
+		err = os.WriteFile(file, empty, 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return file
 }
+
+// emptyStore is the file of a store that nobody has used yet. Making one takes longer than most tests.
+var emptyStore = sync.OnceValues(func() ([]byte, error) {
+	dir, err := os.MkdirTemp("", "syncd")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(dir)
+	file := filepath.Join(dir, "syncd.db")
+	st, err := store.Open(context.Background(), file)
+	if err != nil {
+		return nil, err
+	}
+	if err := st.Close(); err != nil {
+		return nil, err
+	}
+	return os.ReadFile(file)
+})
 
 func newDaemon(t *testing.T, users ...string) *daemon {
 	return &daemon{
@@ -281,6 +313,18 @@ func (c crashing) Delivered(ctx context.Context, m engine.Message, r engine.Deli
 	return around(c.crash, func() error { return c.Store.Delivered(ctx, m, r) })
 }
 
+func (c crashing) Step(ctx context.Context, id string, fence int64, step func(engine.Tx, schedule.Schedule) error) error {
+	return around(c.crash, func() error { return c.Store.Step(ctx, id, fence, step) })
+}
+
+func (c crashing) Take(ctx context.Context, target string, n int, now, until time.Time) (messages []engine.Message, err error) {
+	err = around(c.crash, func() (err error) {
+		messages, err = c.Store.Take(ctx, target, n, now, until)
+		return err
+	})
+	return messages, err
+}
+
 // session runs f with a new process on the file.
 func (d *daemon) session(f func(*engine.Engine, *store.Store) error) error {
 	d.t.Helper()
@@ -304,11 +348,17 @@ func (d *daemon) session(f func(*engine.Engine, *store.Store) error) error {
 	if d.push != nil {
 		connections[0].Connector, url = pushing{d.tn, d.push}, d.push.url
 	}
+	targets := d.targets
+	if targets == nil {
+		targets = []schedule.Target{{Name: "recorder", Sink: d.sink}}
+	}
 	e, err := engine.New(engine.Config{
 		Store: s, Connections: connections, PushURL: url,
 		Rules:   engine.Rules{Policy: d.policy, Directory: eligibility.NewDirectory(d.policy.Directory.Members)},
-		Targets: []schedule.Target{{Name: "recorder", Sink: d.sink}}, Past: 24 * time.Hour, Future: 10 * 24 * time.Hour, Poll: time.Minute, Resolver: d.follow, Parallel: 1, // one at a time, so that a seed is a history
-		Now: func() time.Time { return d.now }, Log: slog.New(slog.NewTextHandler(&d.logs, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		Targets: targets, Past: 24 * time.Hour, Future: 10 * 24 * time.Hour, Resolver: d.follow,
+		Poll: time.Minute, Quiet: d.quiet, Fresh: d.fresh, Random: d.random,
+		Parallel: 1, // one at a time, so that a seed is a history
+		Now:      func() time.Time { return d.now }, Log: slog.New(slog.NewTextHandler(&d.logs, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	})
 	if err != nil {
 		d.t.Fatal(err)
@@ -333,8 +383,8 @@ func (d *daemon) passes(n int) error {
 	})
 }
 
-// truth is what must be recorded: Decide and Plan over what the tenant holds.
-func (d *daemon) truth() map[calendar.Key]string {
+// merged are the meetings that the tenant holds.
+func (d *daemon) merged() []calendar.Meeting {
 	var copies []calendar.Copy
 	for _, l := range d.tn.calendars {
 		for _, e := range l.events {
@@ -343,8 +393,13 @@ func (d *daemon) truth() map[calendar.Key]string {
 			}
 		}
 	}
+	return calendar.Merge(copies)
+}
+
+// truth is what must be recorded: Decide and Plan over what the tenant holds.
+func (d *daemon) truth() map[calendar.Key]string {
 	want := map[calendar.Key]string{}
-	for _, m := range calendar.Merge(copies) {
+	for _, m := range d.merged() {
 		dec := eligibility.Decide(m, d.policy, eligibility.NewDirectory(d.policy.Directory.Members), nil)
 		if dec.Record && dec.End.After(d.now) {
 			want[m.Key] = dec.MeetingID

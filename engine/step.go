@@ -3,13 +3,15 @@ package engine
 import (
 	"context"
 	"fmt"
+	"sync"
 	"time"
 
 	"example.com/syncd/schedule"
 )
 
 // rereads is how long before a recorder is told to join the calendars of the meeting are read once more, and waits how
-// long it may take: what can't be read then is handed over as it is known.
+// long that may take from the moment on at which it is to be told, and how long it may take to decide: what can't be read
+// is handed over as it is known.
 const (
 	rereads = 15 * time.Second
 	waits   = 20 * time.Second
@@ -23,7 +25,8 @@ func (e *Engine) lead() (most time.Duration) {
 	return most
 }
 
-// tell puts what every target is to be told of s now into the outbox, and says when the next step is due.
+// tell puts what every target is to be told of s now into the outbox, and says when the next step is due. A recorder is
+// told to join by what the calendars say then, also where they were not read for long because no process was running.
 func (e *Engine) tell(tx Tx, s schedule.Schedule, now time.Time) error {
 	var next time.Time
 	sooner := func(t time.Time) {
@@ -31,29 +34,76 @@ func (e *Engine) tell(tx Tx, s schedule.Schedule, now time.Time) error {
 			next = t
 		}
 	}
+	held := false
 	for _, t := range e.Targets {
 		m, err := e.move(tx, t, s, now)
 		if err != nil {
 			return err
 		}
+		joins := s.Start.Add(-t.Lead)
+		join := t.Lead > 0 && (m.Phase == schedule.Planned || m.Tell != nil && m.Tell.State == schedule.Scheduled)
+		if join && !now.Before(joins.Add(-rereads)) {
+			since := joins // it is to be told
+			if m.Tell != nil {
+				since = later(joins, e.held.since(s.ID, now))
+			}
+			unread, undecided, err := e.reread(tx, s, since.Add(-rereads), now)
+			if err != nil {
+				return err
+			}
+			if m.Tell != nil && (unread && now.Before(since.Add(waits)) || undecided && now.Before(since.Add(2*waits))) {
+				held = true
+				sooner(now.Add(looksEvery))
+				continue
+			}
+			if m.Tell != nil && (unread || undecided) {
+				e.Log.Warn("a recorder is told to join although a calendar of the meeting could not be read once more", "schedule", s.ID)
+			}
+		}
 		if m.Tell != nil {
 			if err := tx.Tell(t.Name, *m.Tell, now); err != nil {
 				return fmt.Errorf("put a message to %s into the outbox: %w", t.Name, err)
 			}
-			if m.Tell.State == schedule.Cancelled && s.State != schedule.Cancelled { // it is told later
-				sooner(m.At.Add(-rereads))
-				sooner(m.At)
-			}
 		}
-		if m.Phase == schedule.Planned {
-			sooner(m.At.Add(-rereads))
+		if m.Phase == schedule.Planned || m.Tell != nil && m.Tell.State == schedule.Cancelled && s.State != schedule.Cancelled {
+			sooner(m.At.Add(-rereads)) // it is told later
 			sooner(m.At)
 		}
+	}
+	if !held {
+		e.held.forget(s.ID)
 	}
 	if s.State != schedule.Cancelled {
 		sooner(s.Start)
 	}
 	return tx.SetStep(s.ID, next)
+}
+
+// held is since when recorders wait to be told of a schedule, because its calendars are being read. It is not stored: a
+// new process waits anew. The zero value is empty.
+type held struct {
+	mu    sync.Mutex
+	times map[string]time.Time
+}
+
+// since is since when schedule id is held: now at the first time.
+func (h *held) since(id string, now time.Time) time.Time {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if since, ok := h.times[id]; ok && !since.After(now) {
+		return since
+	}
+	if h.times == nil {
+		h.times = map[string]time.Time{}
+	}
+	h.times[id] = now
+	return now
+}
+
+func (h *held) forget(id string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	delete(h.times, id)
 }
 
 // move is what follows for one target.
@@ -73,22 +123,8 @@ func (e *Engine) move(tx Tx, t schedule.Target, s schedule.Schedule, now time.Ti
 func (e *Engine) step(ctx context.Context, j Job) error {
 	err := e.Store.Step(ctx, j.Subject, j.Fence, func(tx Tx, s schedule.Schedule) error {
 		now := e.Now()
-		reads, err := tx.Reads(s.ID)
-		if err != nil {
-			return fmt.Errorf("read its sources: %w", err)
-		}
 		if late := now.Sub(s.Start); late >= 0 && late < time.Minute && s.State != schedule.Cancelled {
-			if err := e.countFresh(tx, s, reads); err != nil {
-				return err
-			}
-		}
-		joins, soon, err := e.joins(tx, s, now)
-		if err != nil {
-			return err
-		}
-		if soon {
-			wait, err := e.rereadBefore(tx, s, reads, joins, now)
-			if err != nil || wait {
+			if err := e.countFresh(tx, s); err != nil {
 				return err
 			}
 		}
@@ -101,59 +137,35 @@ func (e *Engine) step(ctx context.Context, j Job) error {
 	return nil
 }
 
-// joins is when the next recorder is to be told to join; soon says that its meeting's calendars are to be read now.
-func (e *Engine) joins(tx Tx, s schedule.Schedule, now time.Time) (at time.Time, soon bool, err error) {
-	for _, t := range e.Targets {
-		m, err := e.move(tx, t, s, now)
-		if err != nil {
-			return at, false, err
-		}
-		joins := s.Start.Add(-t.Lead)
-		if t.Lead == 0 || m.Phase != schedule.Planned && (m.Tell == nil || m.Tell.State != schedule.Scheduled) || joins.After(now.Add(rereads)) {
-			continue
-		}
-		if !soon || joins.Before(at) {
-			at, soon = joins, true
-		}
+// reread has those of the schedule's calendars read once more that were not since then. It reports whether there are any,
+// and whether something that was read is to be decided yet.
+func (e *Engine) reread(tx Tx, s schedule.Schedule, then, now time.Time) (unread, undecided bool, err error) {
+	reads, err := tx.Reads(s.ID)
+	if err != nil {
+		return false, false, fmt.Errorf("read its sources: %w", err)
 	}
-	return at, soon, nil
-}
-
-// rereadBefore has the schedule's calendars read once more, and reports whether to wait for it: not for long, since a
-// recording by what is known is better than none.
-func (e *Engine) rereadBefore(tx Tx, s schedule.Schedule, reads []Read, joins, now time.Time) (wait bool, err error) {
-	missing := false
 	for _, r := range reads {
 		_, ours := e.connections[r.Connection]
-		if r.Refused || !ours || !r.TriedAt.Before(joins.Add(-rereads)) {
+		if r.Refused || !ours || !r.TriedAt.Before(then) {
 			continue
 		}
-		missing = true
+		unread = true
 		if err := tx.MakeDue(r.Source, now); err != nil {
-			return false, fmt.Errorf("have %s read: %w", r.Source, err)
+			return false, false, fmt.Errorf("have %s read: %w", r.Source, err)
 		}
 	}
-	if !missing {
-		if missing, err = tx.Undecided(s.ID); err != nil {
-			return false, err
-		}
+	if tx.Key() == "" { // what is being decided right now counts as undecided still
+		undecided, err = tx.Undecided(s.ID)
 	}
-	// A meeting that came up late, or after a crash, has less time.
-	if now.Before(joins) || missing && now.Before(joins.Add(waits)) {
-		again := now.Add(looksEvery)
-		if !missing && joins.After(again) {
-			again = joins
-		}
-		return true, tx.SetStep(s.ID, again)
-	}
-	if missing {
-		e.Log.Warn("a recorder is told to join although a calendar of the meeting could not be read once more", "schedule", s.ID)
-	}
-	return false, nil
+	return unread, undecided, err
 }
 
 // countFresh counts, at the start, whether each calendar had been read as late as promised.
-func (e *Engine) countFresh(tx Tx, s schedule.Schedule, reads []Read) error {
+func (e *Engine) countFresh(tx Tx, s schedule.Schedule) error {
+	reads, err := tx.Reads(s.ID)
+	if err != nil {
+		return fmt.Errorf("read its sources: %w", err)
+	}
 	for _, r := range reads {
 		_, ours := e.connections[r.Connection]
 		if !ours || e.Fresh == 0 {

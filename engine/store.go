@@ -201,7 +201,7 @@ type Applied struct {
 
 // Tx is one step: about a meeting to decide, or about a schedule.
 type Tx interface {
-	// Key is the meeting to decide.
+	// Key is the meeting to decide; "" in a step about a schedule.
 	Key() calendar.Key
 	// Meeting has all copies of the meeting; none if it is no more.
 	Meeting() (calendar.Meeting, error)

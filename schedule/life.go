@@ -35,14 +35,12 @@ type Move struct {
 // will get before any other, nil if there was none; lead how long before the start it is told to join. The same call
 // again, with the move's message as told, tells nothing.
 func Next(told *Schedule, s Schedule, lead time.Duration, now time.Time) Move {
-	standing := told != nil && told.State != Cancelled
+	standing := told != nil && told.live(now) // what is over is let alone: it is recorded, or goes on being so for as long as people talk
 	early := lead > 0 && now.Before(s.Start.Add(-lead))
 	over := !s.End.After(now)
 	switch {
 	case standing && s.State == Cancelled:
 		return tell(s, Cancelled)
-	case standing && told.Revision == s.Revision && over:
-		return Move{Phase: Ended}
 	case standing && told.Revision == s.Revision:
 		return Move{Phase: HandedOver, At: s.End}
 	case standing && early:

@@ -84,7 +84,8 @@ func (c call) names(k calendar.Key) bool {
 
 // assign gives each live schedule to the call that it goes on for, and returns cancellations of those
 // that no call goes on with. A schedule goes on with a call of a meeting that it names, best with the
-// one whose link it has; a call that is offered several keeps the first by id.
+// one whose link it has; a call that is offered several keeps the one that starts first, since its recorder may be
+// there already.
 func (p *plan) assign() []Schedule {
 	ids := make([]string, 0, len(p.byID))
 	for id, s := range p.byID {
@@ -92,7 +93,7 @@ func (p *plan) assign() []Schedule {
 			ids = append(ids, id)
 		}
 	}
-	slices.Sort(ids)
+	slices.SortFunc(ids, func(a, b string) int { return cmp.Or(p.byID[a].Start.Compare(p.byID[b].Start), cmp.Compare(a, b)) })
 	for _, pick := range []func(call, Schedule) bool{call.sharesLink, call.sharesMeeting} {
 		for _, id := range ids {
 			if p.taken[id] {
