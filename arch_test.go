@@ -58,10 +58,11 @@ var only = map[string]struct{ importers, why string }{
 	"github.com/tink-crypto/":       {"internal/seal", "keys are in one place"},
 	module + "config/schema":        {"no package but tests", "the daemon needs no schemas"},
 	"github.com/invopop/jsonschema": {"config/schema", "the daemon needs no schemas"},
-	"testing":                       {"connectors/conntest internal/nodetest internal/debiantest internal/dovecot", "tests are no part of the program"},
-	module + "internal/nodetest":    {"no package but tests", "tests are no part of the program"},
+	"testing":                       {"connectors/conntest internal/nodetest internal/debiantest internal/dovecot internal/browsertest", "tests are no part of the program"},
+	module + "internal/nodetest":    {"internal/browsertest", "tests are no part of the program"},
+	module + "internal/browsertest": {"no package but tests", "tests are no part of the program"},
 	module + "internal/dovecot":     {"no package but tests", "tests are no part of the program"},
-	module + "internal/debiantest":  {"internal/dovecot", "tests are no part of the program"},
+	module + "internal/debiantest":  {"internal/dovecot internal/browsertest", "tests are no part of the program"},
 }
 
 // imports calls f for each import of each file that is no test. It parses the files itself: go test
