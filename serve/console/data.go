@@ -214,7 +214,7 @@ type LetterQuery struct {
 
 // A Letter is a mail that is held, since nobody knows whether to believe it.
 type Letter struct {
-	calendar.SourceID
+	Source calendar.SourceID
 	connectors.Letter
 }
 
