@@ -46,7 +46,7 @@ func TestPages(t *testing.T) {
 		"/console/":                            "Acme x Globex: kick-off",
 		"/console/meetings":                    "Which rule blocks most",
 		"/console/calendars":                   "gus@acme.com",
-		"/console/providers":                   "its own cloud recording",
+		"/console/providers":                   "Its own cloud recording",
 		"/console/policy":                      "In force",
 		"/console/deliveries":                  "410 Gone",
 		"/console/quarantine":                  "Pricing call",

@@ -102,7 +102,7 @@ func newWorld(t testing.TB) *world {
 		{"Hooli: quarterly numbers", 0, 1415, 60, "ana@acme.com gavin@hooli.example", zoom("92334567890"), "ana"},
 		{"Interview: backend engineer", 0, 1500, 60, "bo@acme.com sam@mail.example", "https://meet.google.com/abc-defg-hij", "bo"},
 		{"Stand-up", 0, 1030, 15, "ana@acme.com bo@acme.com", zoom("92434567890"), "ana bo"},
-		{"Rollout planning", 1, 900, 60, "eve@acme.co.uk finn@acme.co.uk greta@globex.example", "https://teams.microsoft.com/l/meetup-join/19%3ameeting_TEAMSROLLOUT%40thread.v2/0?context=%7b%22Tid%22%3a%22t%22%2c%22Oid%22%3a%22o%22%7d", "eve finn"},
+		{"Rollout planning", 1, 900, 60, "eve@acme.co.uk finn@acme.co.uk greta@globex.example", "https://teams.microsoft.com/l/meetup-join/19%3ameeting_TGVnYWxSZXZpZXc%40thread.v2/0?context=%7b%22Tid%22%3a%2211111111-2222-4333-8444-555555555555%22%2c%22Oid%22%3a%2266666666-7777-4888-9999-000000000000%22%7d", "eve finn"},
 		{"QBR Globex", 1, 1500, 60, "bo@acme.com greta@globex.example", "https://meet.google.com/qbr-glob-exx", "bo"},
 		{"Umbrella: security review of the shared reporting platform, with a title that is much longer than titles should be", 1, 1530, 90, "ana@acme.com alice@umbrella.example", zoom("92534567890"), "ana"},
 		{"Pied Piper demo", 1, 1000, 45, "bo@acme.com richard@piedpiper.example", zoom("92634567890"), "bo"},
@@ -201,12 +201,12 @@ func (w *world) deliver() {
 			ID: strconv.Itoa(i + 1), Sink: "recorder", Status: Delivered, Schedule: s.ID, Revision: s.Revision, State: s.State, Meeting: s.Meetings[0], Title: s.Title,
 			Start: s.Start, Attempts: 1, Since: w.now.Add(-time.Duration(i*17) * time.Minute), LastAt: w.now.Add(-time.Duration(i*17) * time.Minute),
 		}
-		switch i {
-		case 3:
+		switch s.Title {
+		case "Pied Piper demo":
 			d.Status, d.Attempts, d.Error = Dead, 20, "the recorder answers 410 Gone: it will never take this"
-		case 5, 6:
+		case "Stark: architecture", "Wayne: onboarding":
 			d.Status, d.Attempts, d.Error, d.NextAt = Failing, 4, "the recorder answers 503 Service Unavailable", w.now.Add(90*time.Second)
-		case 8:
+		case "Tyrell: pricing":
 			d.Status, d.Attempts, d.LastAt = Waiting, 0, time.Time{}
 		}
 		w.deliveries = append(w.deliveries, d)
@@ -477,7 +477,7 @@ func (w *world) Policy(context.Context) (Policy, error) {
 func (w *world) Say(_ context.Context, by string, k calendar.Key, signal string) error {
 	w.change(func() {
 		w.did = append(w.did, fmt.Sprintf("%s: %s %s", by, signal, k))
-		w.signals = append(w.signals, eligibility.Signal{Meeting: k, Email: by, Signal: signal, At: w.now})
+		w.signals = append(w.signals, eligibility.Signal{Meeting: k, Email: by, Signal: signal, At: w.now.Add(time.Duration(len(w.signals)) * time.Second)})
 		w.decide()
 	})
 	return nil

@@ -162,12 +162,12 @@ func choices(d engine.Decision, now time.Time) (skip, record bool, whyNot string
 // verdict is the answer in one sentence.
 func verdict(d engine.Decision, now time.Time) string {
 	over := !d.End.IsZero() && !d.End.After(now)
-	for_ := cmp.Or(d.Owner, "nobody in particular")
+	whom := cmp.Or(d.Owner, "nobody in particular")
 	switch {
 	case d.Record && over:
-		return fmt.Sprintf("It was to be recorded: %s by %s, for %s.", providerName(d.Provider), captures(d.Capture), for_)
+		return fmt.Sprintf("It was to be recorded: on %s by %s, for %s.", providerName(d.Provider), captures(d.Capture), whom)
 	case d.Record:
-		return fmt.Sprintf("It will be recorded: %s by %s, for %s.", providerName(d.Provider), captures(d.Capture), for_)
+		return fmt.Sprintf("It will be recorded: on %s by %s, for %s.", providerName(d.Provider), captures(d.Capture), whom)
 	case d.Held != nil:
 		return "It stays scheduled as it was: only the access to calendars was lost, and nothing is cancelled because of that."
 	}
@@ -280,6 +280,5 @@ func sentence(err error) string {
 	if s == "" {
 		return "It did not work."
 	}
-	r := []rune(s)
-	return strings.ToUpper(string(r[:1])) + strings.TrimSuffix(string(r[1:]), ".") + "."
+	return sentenceCase(strings.TrimSuffix(s, ".")) + "."
 }

@@ -112,7 +112,7 @@ func (c *console) try(r *http.Request) (answer, error) {
 }
 
 var changeMarks = map[string]mark{
-	whatif.Starts: {"＋", "yes", "starts"}, whatif.Stops: {"−", "bad", "stops"}, whatif.Changes: {"±", "warn", "changes"},
+	whatif.Starts: {"+", "yes", "starts"}, whatif.Stops: {"−", "bad", "stops"}, whatif.Changes: {"±", "warn", "changes"},
 }
 
 // problemRows shows each problem with the lines around it.

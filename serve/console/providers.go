@@ -26,10 +26,10 @@ type methodRow struct {
 
 // needs are what ways to capture depend on.
 var needs = map[string]string{
-	eligibility.ZoomNative:       "The host is a member with a licensed account of the provider's, whose settings allow automatic recording.",
-	eligibility.ZoomLocalBot:     "The host is a member who may record to the computer, and grants bots that right.",
-	eligibility.AuthenticatedBot: "A bot with an account of its own at the provider (authenticated_bot in the policy). No lobby stops it.",
-	eligibility.Bot:              "Nothing. It joins as a guest, and somebody in the call may have to let it in.",
+	eligibility.ZoomNative:       "Needs a host who is a member with a licensed account of the provider's, whose settings allow automatic recording.",
+	eligibility.ZoomLocalBot:     "Needs a host who is a member, who may record to the computer, and grants bots that right.",
+	eligibility.AuthenticatedBot: "Needs a bot with an account of its own at the provider; no lobby stops it.",
+	eligibility.Bot:              "Needs nothing, but somebody in the call may have to let it in.",
 }
 
 func (c *console) providers(r *http.Request) (answer, error) {
@@ -56,7 +56,7 @@ func providerOf(id string, methods []string, policy *eligibility.Policy) provide
 	row := providerRow{ID: id, Mark: markOfProvider(p), Detail: p.StatusDetail, Unknown: methods == nil}
 	for _, m := range methods {
 		listed := slices.Contains(p.Capture, m) || p.Capture == nil && m == eligibility.Bot
-		method := methodRow{Name: captureName(m), Needs: needs[m], Mark: mark{"✓", "yes", "may be tried"}}
+		method := methodRow{Name: sentenceCase(captureName(m)), Needs: needs[m], Mark: mark{"✓", "yes", "may be tried"}}
 		if !listed {
 			method.Mark = mark{"–", "no", "not in the policy"}
 		}
@@ -91,7 +91,7 @@ func has(method string, p eligibility.Provider, members []eligibility.Member) st
 				n++
 			}
 		}
-		return count(n, "member") + " of " + count(seats, "seat") + " could host so"
+		return count(n, "member") + " of " + count(seats, "seat") + " could host such a meeting"
 	}
 	switch method {
 	case eligibility.ZoomNative:
@@ -100,9 +100,9 @@ func has(method string, p eligibility.Provider, members []eligibility.Member) st
 		return able(func(z *eligibility.ZoomUser) bool { return z.RecordToComputer && z.GrantsPermission })
 	case eligibility.AuthenticatedBot:
 		if p.AuthenticatedBot {
-			return "there is such a bot"
+			return "There is such a bot"
 		}
-		return "no such bot is set up"
+		return "No such bot is set up (authenticated_bot in the policy)"
 	}
 	return ""
 }

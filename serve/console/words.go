@@ -12,39 +12,39 @@ import (
 	"example.com/syncd/schedule"
 )
 
-// ruleWords are what rules ask for, as an admin reads it.
+// ruleWords are what rules are about, as an admin reads it.
 var ruleWords = map[string]string{
-	"confirmed":              "It takes place",
-	"timed":                  "It has a time",
-	"calendar_access":        "A calendar that shows it can be read",
-	"calendar_import":        "Its calendars are imported",
-	"primary_calendar":       "It is on somebody's main calendar",
-	"lead_time":              "The invite came in time",
-	"recordable_participant": "Somebody who takes part may be recorded",
-	"excluded_domain":        "Nobody is from an excluded domain",
-	"excluded_participant":   "Nobody excluded takes part",
-	"excluded_title":         "No excluded word is in its title",
-	"private":                "It is not private",
-	"conference_link":        "It has a conference link",
-	"provider_enabled":       "The provider is switched on",
-	"provider_setup":         "The provider's set-up works",
-	"internal":               "Somebody from outside takes part",
-	"never_record":           "Nobody takes part who is never recorded",
-	"host":                   "The host fits",
-	"consent_link":           "It has the consent link that is needed",
-	"consent_link_type":      "The consent link is of the right type",
-	"consent_bypass":         "No link leads past the consent page",
-	"consent_company":        "The consent link is this company's",
-	"consent_opt_out":        "Nobody has opted out",
-	"override":               "Nobody asked to skip it",
-	"capture":                "There is a way to capture it",
-	"bot_admission":          "A bot will be let in",
+	"confirmed":              "Cancelled meetings",
+	"timed":                  "Time of the meeting",
+	"calendar_access":        "Access to the calendar",
+	"calendar_import":        "Calendars that count",
+	"primary_calendar":       "Main calendars",
+	"lead_time":              "Invite in time",
+	"recordable_participant": "Somebody who may be recorded",
+	"excluded_domain":        "Excluded domains",
+	"excluded_participant":   "Excluded people",
+	"excluded_title":         "Excluded words in the title",
+	"private":                "Private meetings",
+	"conference_link":        "Conference link",
+	"provider_enabled":       "Provider switched on",
+	"provider_setup":         "Provider's set-up",
+	"internal":               "Internal meetings",
+	"never_record":           "People who are never recorded",
+	"host":                   "Host",
+	"consent_link":           "Consent link",
+	"consent_link_type":      "Type of consent link",
+	"consent_bypass":         "Links that bypass consent",
+	"consent_company":        "Company of the consent link",
+	"consent_opt_out":        "Somebody opted out",
+	"override":               "Somebody's wish",
+	"capture":                "Ways to capture it",
+	"bot_admission":          "Letting the bot in",
 }
 
 // ruleName is a rule's words, or its name where there are none.
 func ruleName(id string) string {
 	if name, own := strings.CutPrefix(id, "custom:"); own {
-		return "The company's own rule " + name
+		return "Own rule: " + name
 	}
 	return cmp.Or(ruleWords[id], id)
 }
@@ -54,7 +54,7 @@ func providerName(id string) string {
 	if id == "" {
 		return "no provider"
 	}
-	return strings.ToUpper(id[:1]) + id[1:]
+	return sentenceCase(id)
 }
 
 // captureWords are the ways to record.
@@ -65,6 +65,15 @@ var captureWords = map[string]string{
 	eligibility.Bot:              "a bot that joins as a guest",
 }
 
+// sentenceCase begins with a capital letter.
+func sentenceCase(s string) string {
+	if s == "" {
+		return s
+	}
+	r := []rune(s)
+	return strings.ToUpper(string(r[:1])) + string(r[1:])
+}
+
 func captureName(id string) string { return cmp.Or(captureWords[id], id) }
 
 // captures are ways to record, in the order in which they are tried.
@@ -73,7 +82,7 @@ func captures(ids []string) string {
 	for i, id := range ids {
 		names[i] = captureName(id)
 	}
-	return strings.Join(names, ", then ")
+	return strings.Join(names, ", else ")
 }
 
 // Marks: a sign, a class for its colour, and words, so that nothing hangs on the colour.
@@ -189,7 +198,7 @@ func length(d time.Duration) string {
 		of   time.Duration
 		name string
 	}{{24 * time.Hour, "day"}, {time.Hour, "hour"}, {time.Minute, "minute"}} {
-		if n := int(d / u.of); d >= 2*u.of || n == 1 && u.of >= time.Hour {
+		if n := int(d / u.of); n > 0 {
 			return count(n, u.name)
 		}
 	}
