@@ -155,7 +155,7 @@ func (c *console) serve(f func(*http.Request) (answer, error)) http.HandlerFunc 
 	return func(w http.ResponseWriter, r *http.Request) {
 		limit := int64(formLimit)
 		if r.URL.Path == Base+"/policy" {
-			limit = 2 * policyLimit // as a form encodes it
+			limit = 3*policyLimit + formLimit // as a form encodes it
 		}
 		r.Body = http.MaxBytesReader(w, r.Body, limit)
 		a, err := f(r)

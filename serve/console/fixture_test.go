@@ -276,8 +276,12 @@ func (w *world) mentions(k calendar.Key, title, link, text string) bool {
 
 func (w *world) recordingsOf(q Query) []Recording {
 	var all []Recording
+	isPrivate := map[calendar.Key]bool{}
+	for _, d := range w.decisions {
+		isPrivate[d.Meeting] = private(d.Decision)
+	}
 	for _, s := range w.schedules {
-		hidden := slices.ContainsFunc(w.decisions, func(d engine.Decision) bool { return slices.Contains(s.Meetings, d.Meeting) && private(d.Decision) })
+		hidden := slices.ContainsFunc(s.Meetings, func(k calendar.Key) bool { return isPrivate[k] })
 		cancelled := s.State == schedule.Cancelled
 		if !q.holds(s.Start, s.End) || q.Provider != "" && q.Provider != s.Provider || q.Outcome == Recorded && cancelled || q.Outcome == NotRecorded && !cancelled ||
 			q.Text != "" && !w.mentions(s.Meetings[0], s.Title, s.JoinURL, q.Text) {

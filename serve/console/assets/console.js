@@ -40,6 +40,7 @@
       await navigator.clipboard.writeText(document.getElementById(button.dataset.copy).textContent);
       fresh('Copied.');
       button.textContent = 'Copied';
+      button.setAttribute('aria-label', button.getAttribute('aria-label').replace('Copy', 'Copied'));
     });
   }
 })();
