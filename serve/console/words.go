@@ -205,6 +205,23 @@ func length(d time.Duration) string {
 	return count(int(d/time.Second), "second")
 }
 
+// age is how long ago t was, in as few letters as will do.
+func age(now, t time.Time) string {
+	if t.IsZero() {
+		return "never"
+	}
+	d := max(0, now.Sub(t))
+	for _, u := range []struct {
+		of   time.Duration
+		name string
+	}{{48 * time.Hour, "days"}, {time.Hour, "h"}, {time.Minute, "min"}} {
+		if d >= u.of {
+			return fmt.Sprintf("%d %s ago", d/min(u.of, 24*time.Hour), u.name)
+		}
+	}
+	return fmt.Sprintf("%d s ago", d/time.Second)
+}
+
 // count is a number of things.
 func count(n int, what string) string {
 	if n == 1 {

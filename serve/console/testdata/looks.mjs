@@ -4,7 +4,7 @@ const ways = { light: {}, dark: { dark: true }, phone: { phone: true } };
 export default async ({ open, axe, fits, shot, assert, allow }, { base, pages }) => {
   allow(/nowhere.*404/);
   allow(/status of 404.*Not Found/);
-  for (const [way, options] of Object.entries(ways)) {
+  await Promise.all(Object.entries(ways).map(async ([way, options]) => {
     const page = await open(options);
     for (const [name, path] of Object.entries(pages)) {
       const what = `${name}, ${way}`;
@@ -17,5 +17,5 @@ export default async ({ open, axe, fits, shot, assert, allow }, { base, pages })
       await shot(page, `${name}-${way}`);
     }
     await page.context().close();
-  }
+  }));
 };
