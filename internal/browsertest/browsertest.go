@@ -18,8 +18,7 @@ import (
 //go:embed run.mjs
 var runner []byte
 
-// ScreenshotsVariable names the folder in which screenshots are kept. Where it is not set they are the test's own, and go
-// with it.
+// ScreenshotsVariable names the folder in which screenshots are kept. Where it is not set, none are taken.
 const ScreenshotsVariable = "SYNCD_SCREENSHOTS"
 
 // need installs what is needed, or skips the test, and says where Chromium is.
@@ -52,10 +51,10 @@ func Run(t testing.TB, scenario string, args any) {
 		t.Fatal(err)
 	}
 	shots := os.Getenv(ScreenshotsVariable)
-	if shots == "" {
-		shots = t.TempDir()
-	} else if shots, err = filepath.Abs(shots); err != nil {
-		t.Fatal(err)
+	if shots != "" {
+		if shots, err = filepath.Abs(shots); err != nil {
+			t.Fatal(err)
+		}
 	}
 	in, err := json.Marshal(map[string]any{"chromium": browser, "scenario": place, "screenshots": shots, "home": t.TempDir(), "args": args})
 	if err != nil {

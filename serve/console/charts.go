@@ -55,8 +55,13 @@ const (
 // hours is the stretch of the day that is shown: office hours, and whatever else has recordings.
 type hours struct{ first, last int }
 
+// x is where a time of the day that begins at midnight lies, by the clock on the wall: days may have 23 or 25 hours.
 func (h hours) x(t, midnight time.Time) float64 {
-	at := t.Sub(midnight).Hours()
+	t = t.In(midnight.Location())
+	at := float64(t.Hour()) + float64(t.Minute())/60
+	if !t.Before(midnight.AddDate(0, 0, 1)) {
+		at = 24
+	}
 	return min(100, max(0, (at-float64(h.first))/float64(h.last-h.first)*100))
 }
 

@@ -12,7 +12,7 @@ const liveMost = 500
 // A page that follows is told of changes at most once in liveRest, hears something every liveBeat, so that what is in
 // between keeps the connection, and comes again after liveLong: by then somebody may have been logged out.
 const (
-	liveRest = time.Second
+	liveRest = 2 * time.Second
 	liveBeat = 20 * time.Second
 	liveLong = 15 * time.Minute
 )

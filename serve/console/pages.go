@@ -32,7 +32,7 @@ func (p page) Execute(b interface{ Write([]byte) (int, error) }, v view) error {
 func (c *console) loadPages() (map[string]page, error) {
 	shared, err := template.New("").Funcs(template.FuncMap{
 		"asset": c.assetPath, "base": func() string { return Base },
-		"clock": c.clock, "day": c.day, "moment": c.moment, "span": c.span, "ago": ago, "age": age, "until": until, "length": length,
+		"clock": c.clock, "date": c.date, "day": c.day, "moment": c.moment, "span": c.span, "ago": ago, "age": age, "until": until, "length": length,
 		"count": count, "join": strings.Join, "rule": ruleName, "provider": providerName, "captures": captures,
 		"zone":      func(t time.Time) string { return t.In(c.Zone).Format("MST") },
 		"iso":       func(t time.Time) string { return t.UTC().Format(time.RFC3339) },

@@ -227,7 +227,7 @@ func count(n int, what string) string {
 	if n == 1 {
 		return "1 " + what
 	}
-	if stem, ok := strings.CutSuffix(what, "y"); ok {
+	if stem, ok := strings.CutSuffix(what, "y"); ok && !strings.HasSuffix(stem, "a") {
 		return fmt.Sprintf("%d %sies", n, stem)
 	}
 	return fmt.Sprintf("%d %ss", n, what)
@@ -239,6 +239,8 @@ func (c *console) clock(t time.Time) string {
 	}
 	return t.In(c.Zone).Format("15:04")
 }
+
+func (c *console) date(t time.Time) string { return t.In(c.Zone).Format("Mon 2 Jan") }
 
 func (c *console) day(t time.Time) string { return t.In(c.Zone).Format("Monday 2 January") }
 

@@ -29,11 +29,16 @@ export default async ({ open, assert, step, shot, axe }, { base, key }) => {
     await page.getByLabel('Title, person or link').pressSequentially('hooli');
     await page.getByRole('link', { name: 'Pied Piper demo' }).waitFor({ state: 'detached' });
     assert.equal(await page.getByRole('link', { name: 'Hooli: quarterly numbers' }).count(), 1);
+    const followed = page.waitForResponse((r) => r.url().includes('/console/') && r.url().includes('q=hooli'));
     await world('meet');
-    await page.waitForResponse((r) => r.url().includes('/console/') && r.url().includes('q=hooli'));
+    await followed;
     assert.equal(await page.getByLabel('Title, person or link').inputValue(), 'hooli');
     assert.equal(await page.evaluate(() => document.activeElement.name), 'q');
     assert.equal(await page.getByRole('link', { name: 'Vandelay: imports' }).count(), 0);
+    assert.match(page.url(), /q=hooli/);
+    await page.reload();
+    assert.equal(await page.getByLabel('Title, person or link').inputValue(), 'hooli');
+    assert.equal(await page.getByRole('link', { name: 'Pied Piper demo' }).count(), 0);
   });
   await step('by the keyboard: to a meeting, Skip, confirm', async () => {
     await page.goto(`${base}/console/`);
