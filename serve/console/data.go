@@ -71,7 +71,9 @@ var ErrUnknown = errors.New("there is no such thing")
 // A Page is a part of a list.
 type Page[T any] struct {
 	Items []T
-	Next  string // the query's After for what follows; "" at the end. It is the store's own
+	// Next is the query's After for what follows; "" at the end. It is the store's own. Whatever else stands in an After,
+	// which comes from an address, is answered by an empty page.
+	Next string
 }
 
 // A Query means some meetings, or some recordings. What is not set does not restrict.

@@ -20,7 +20,7 @@ const (
 // follow tells a page of changes: events of the name "changed" (WHATWG HTML, "Server-sent events"). The page then asks for
 // itself anew.
 func (c *console) follow(w http.ResponseWriter, r *http.Request) {
-	if c.Changes == nil {
+	if c.Changes == nil || r.Method != http.MethodGet {
 		http.NotFound(w, r)
 		return
 	}

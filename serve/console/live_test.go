@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"go.uber.org/goleak"
 )
@@ -93,8 +94,12 @@ func TestStreams(t *testing.T) {
 		t.Errorf("a second one: %d", resp.StatusCode)
 	}
 	leave()
-	h.live <- struct{}{} // which waits for the room
-	<-h.live
+	select { // which waits for the room
+	case h.live <- struct{}{}:
+		<-h.live
+	case <-time.After(10 * time.Second):
+		t.Fatal("whoever goes away makes no room")
+	}
 	resp, _ := stream(t, t.Context(), srv.URL)
 	if resp.StatusCode != http.StatusOK {
 		t.Errorf("afterwards: %d", resp.StatusCode)

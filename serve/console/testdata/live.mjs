@@ -1,5 +1,5 @@
 // With scripts, pages follow what happens, search as one types, and ask in place.
-export default async ({ open, assert, step, shot, axe }, { base, key }) => {
+export default async ({ open, assert, step, shot, axe, fits, allow }, { base, key }) => {
   const page = await open();
   const main = page.locator('main');
   const world = (what) => page.request.post(`${base}/world/${what}`);
@@ -76,5 +76,25 @@ export default async ({ open, assert, step, shot, axe }, { base, key }) => {
     await page.keyboard.press('Enter');
     await page.getByText('Noted: this meeting is to be skipped').waitFor();
     await main.getByText('It will not be recorded: ana@acme.com asked').waitFor();
+  });
+  await step('what another policy would do, and one that is none', async () => {
+    allow(/status of 422/);
+    for (const [name, change, says] of [
+      ['tried', (text) => text.replace('domains: [lawfirm.example]', 'domains: [globex.example]'), 'What would happen'],
+      ['wrong', (text) => text.replace('internal: false', 'internal: perhaps'), "It can't be used yet"],
+    ]) {
+      for (const way of [{}, { phone: true, dark: true }]) {
+        const other = await open(way);
+        await other.goto(`${base}/console/policy`);
+        const text = other.getByLabel('Policy, as YAML');
+        await text.fill(change(await text.inputValue()));
+        await other.getByRole('button', { name: 'Try it' }).click();
+        await other.getByRole('heading', { name: says }).waitFor();
+        await axe(other, `policy, ${name}`);
+        await fits(other, `policy, ${name}`);
+        await shot(other, `policy-${name}${way.phone ? '-phone' : ''}`);
+        await other.context().close();
+      }
+    }
   });
 };
