@@ -22,8 +22,9 @@ type Config struct {
 	Actions Actions // nil: nobody may do anything
 	// User is who is logged in, and whether they may do more than look.
 	User func(context.Context) (name string, mayAct bool)
-	// Changes receives whenever what is shown may have changed. It is closed when the daemon ends, at the latest when ctx
-	// does. Nil: pages do not follow.
+	// Changes is a channel that receives whenever what is shown may have changed. It has room for one, and whoever sends does
+	// not wait for room: one word is enough for many changes. It is closed when the daemon ends, so that nobody waits for
+	// pages that follow; when ctx ends, it is not read any more. Nil: pages do not follow.
 	Changes func(context.Context) <-chan struct{}
 	// Connect asks users to let their calendars be read. Nil: no address is configured at which browsers come back.
 	Connect *connect.Flow

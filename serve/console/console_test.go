@@ -88,6 +88,30 @@ func post(t testing.TB, h http.Handler, path string, form url.Values, header ...
 	return w.Code, w.Body.String()
 }
 
+// TestOver: who asks why a call was not recorded asks when it is over.
+func TestOver(t *testing.T) {
+	w := newWorld(t)
+	w.now = w.now.AddDate(0, 0, 2)
+	h := newConsole(t, w, nil)
+	if _, body := get(t, h, "/console/meetings"); strings.Contains(body, "Interview: backend engineer") {
+		t.Error("what is over is in the way")
+	}
+	if _, body := get(t, h, "/console/meetings?q=INTERVIEW"); !strings.Contains(body, "Interview: backend engineer") {
+		t.Error("what is over can't be found")
+	}
+	_, body := get(t, h, meetingPath(w.key(t, "Interview: backend engineer")))
+	if !strings.Contains(body, "It was not recorded: title has the keyword") || strings.Contains(body, "Record</a>") {
+		t.Errorf("its page:\n%s", body)
+	}
+	_, body = get(t, h, meetingPath(w.key(t, "QBR Globex")))
+	if !strings.Contains(body, "It was to be recorded") || strings.Contains(body, "Skip</a>") {
+		t.Errorf("the page of one that was recorded:\n%s", body)
+	}
+	if status, _ := post(t, h, "/console/meeting/say", url.Values{"key": {string(w.key(t, "QBR Globex"))}, "signal": {"skip"}}); status != http.StatusConflict {
+		t.Errorf("skipping it: %d", status)
+	}
+}
+
 const hostile = `<script>alert(1)</script>"onmouseover='x' {{.}} </title></textarea>`
 
 // TestEscaping: what others write stays text, wherever it stands.

@@ -78,8 +78,11 @@ type Page[T any] struct {
 
 // A Query means some meetings, or some recordings. What is not set does not restrict.
 type Query struct {
-	Text     string    // in the title, or an address of somebody who takes part, or the link or its meeting's number; upper or lower case
-	From, To time.Time // it takes place in this stretch, at least in part
+	// Text is in the title, or in an address of somebody who takes part, or in the link or its meeting's number, in upper
+	// or lower case. Of private meetings nothing is looked at.
+	Text string
+	// From and To are a stretch in which it takes place, at least in part. What has no time is in every stretch.
+	From, To time.Time
 	Provider string
 	Outcome  Outcome
 	Rule     string // a rule that it fails

@@ -261,11 +261,14 @@ func cut[T any](all []T, after string, limit int) Page[T] {
 }
 
 func (q Query) holds(start, end time.Time) bool {
-	return (q.From.IsZero() || end.After(q.From)) && (q.To.IsZero() || start.Before(q.To))
+	return start.IsZero() || (q.From.IsZero() || end.After(q.From)) && (q.To.IsZero() || start.Before(q.To))
 }
 
 func (w *world) mentions(k calendar.Key, title, link, text string) bool {
 	has := func(s string) bool { return strings.Contains(strings.ToLower(s), strings.ToLower(text)) }
+	if slices.ContainsFunc(w.decisions, func(d engine.Decision) bool { return d.Meeting == k && private(d.Decision) }) {
+		return false
+	}
 	if has(title) || has(link) {
 		return true
 	}

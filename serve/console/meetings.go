@@ -62,7 +62,9 @@ func (c *console) meetings(r *http.Request) (answer, error) {
 	f := filterOf(r)
 	b := meetingsBody{Filter: f, Zone: c.Now()}
 	q := f.query()
-	q.From = c.midnight(c.Now())
+	if f.Text == "" { // who looks for one may mean one that is over
+		q.From = c.midnight(c.Now())
+	}
 	if f.Week != "" {
 		if day, err := time.ParseInLocation(time.DateOnly, f.Week, c.Zone); err == nil {
 			q.From = day
