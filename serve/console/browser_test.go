@@ -42,7 +42,15 @@ func TestLooks(t *testing.T) {
 	w := newWorld(t)
 	srv := httptest.NewServer(newConsole(t, w, nil))
 	t.Cleanup(srv.Close)
-	browsertest.Run(t, "testdata/looks.mjs", map[string]any{"base": srv.URL, "pages": pagesOf(t, w)})
+	crowd := newWorld(t)
+	crowd.many(4000)
+	crowded := httptest.NewServer(newConsole(t, crowd, nil))
+	t.Cleanup(crowded.Close)
+	pages := map[string]string{"recordings-many": crowded.URL + "/console/", "meetings-many": crowded.URL + "/console/meetings"}
+	for name, path := range pagesOf(t, w) {
+		pages[name] = srv.URL + path
+	}
+	browsertest.Run(t, "testdata/looks.mjs", map[string]any{"pages": pages})
 }
 
 // TestWithoutScripts: links and forms are enough.

@@ -20,8 +20,6 @@ import (
 	"time"
 
 	"example.com/syncd/calendar"
-	"example.com/syncd/engine"
-	"example.com/syncd/schedule"
 )
 
 // newConsole is the console over a world, for Ana, who may act.
@@ -336,19 +334,7 @@ func TestRefusals(t *testing.T) {
 func TestMany(t *testing.T) {
 	const n = 10_000
 	w := newWorld(t)
-	var many []engine.Decision
-	var schedules []schedule.Schedule
-	for i := range n {
-		of := w.decisions[i%len(w.decisions)]
-		of.Meeting = calendar.Key(fmt.Sprintf("many%d@google.com", i))
-		of.Start = w.now.Add(time.Duration(i) * 4 * time.Minute)
-		of.End = of.Start.Add(30 * time.Minute)
-		many = append(many, of)
-		if of.Record {
-			schedules = append(schedules, schedule.Schedule{ID: schedule.ID(of.Meeting, 0), Revision: 1, State: schedule.Scheduled, Meetings: []calendar.Key{of.Meeting}, Title: fmt.Sprintf("Call %d", i), Start: of.Start, End: of.End, Provider: of.Provider, Owner: of.Owner})
-		}
-	}
-	w.decisions, w.schedules = many, schedules
+	w.many(n)
 	h := newConsole(t, w, nil)
 	for _, list := range []struct {
 		path string
@@ -384,7 +370,7 @@ func TestMany(t *testing.T) {
 		}
 	}
 	_, body := get(t, h, "/console/")
-	if !strings.Contains(body, "numbers are of those that begin in the hour") || strings.Count(body, `<rect class="cell"`) < 100 {
+	if !strings.Contains(body, "the darker an hour, the more begin in it") || strings.Count(body, `<rect class="cell"`) < 100 {
 		t.Error("the week is not drawn by the hour")
 	}
 }

@@ -213,6 +213,23 @@ func (w *world) deliver() {
 	}
 }
 
+// many makes n meetings of those that there are, one every four minutes.
+func (w *world) many(n int) {
+	var many []engine.Decision
+	var schedules []schedule.Schedule
+	for i := range n {
+		of := w.decisions[i%len(w.decisions)]
+		of.Meeting = calendar.Key(fmt.Sprintf("many%d@google.com", i))
+		of.Start = w.now.Add(time.Duration(i) * 4 * time.Minute)
+		of.End = of.Start.Add(30 * time.Minute)
+		many = append(many, of)
+		if of.Record {
+			schedules = append(schedules, schedule.Schedule{ID: schedule.ID(of.Meeting, 0), Revision: 1, State: schedule.Scheduled, Meetings: []calendar.Key{of.Meeting}, Title: fmt.Sprintf("Call %d", i), Start: of.Start, End: of.End, Provider: of.Provider, Owner: of.Owner})
+		}
+	}
+	w.decisions, w.schedules = many, schedules
+}
+
 // change tells whoever follows.
 func (w *world) change(f func()) {
 	w.mu.Lock()
