@@ -39,6 +39,10 @@ var may = map[string]struct {
 	"resolver":              {"internal", "x", "the one part that follows links"},
 	"deliver":               {"schedule", "*", "sinks know schedules"},
 	"serve":                 {"calendar eligibility engine schedule", "*", "shows what the engine's read side has"},
+	"serve/explain":         {"calendar eligibility engine linkparse schedule", "x", "words for one meeting, that commands and pages share"},
+	"serve/whatif":          {"calendar config eligibility engine", "x", "tries a policy that somebody wrote down, as the daemon would read it"},
+	"serve/connect":         {"connectors", "x", "asks users by the contract, whoever the provider is"},
+	"serve/console":         {"calendar connectors eligibility engine schedule serve/connect serve/explain serve/whatif", "x", "pages: what they show comes in by an interface"},
 	"config":                {"calendar connectors deliver eligibility eligibility/custom internal", "*", "files to structs"},
 	"config/schema":         {"config connectors deliver eligibility linkparse", "*", "what config accepts, for editors"},
 	"cmd/syncd":             {"*", "*", "main wires"},
@@ -59,11 +63,12 @@ var only = map[string]struct{ importers, why string }{
 	"github.com/tink-crypto/":        {"internal/seal", "keys are in one place"},
 	module + "config/schema":         {"no package but tests", "the daemon needs no schemas"},
 	"github.com/invopop/jsonschema":  {"config/schema", "the daemon needs no schemas"},
-	"testing":                        {"connectors/conntest internal/nodetest internal/debiantest internal/dovecot internal/postgrestest", "tests are no part of the program"},
-	module + "internal/nodetest":     {"no package but tests", "tests are no part of the program"},
+	"testing":                        {"connectors/conntest internal/nodetest internal/debiantest internal/dovecot internal/postgrestest internal/browsertest", "tests are no part of the program"},
+	module + "internal/nodetest":     {"internal/browsertest", "tests are no part of the program"},
 	module + "internal/dovecot":      {"no package but tests", "tests are no part of the program"},
 	module + "internal/postgrestest": {"no package but tests", "tests are no part of the program"},
-	module + "internal/debiantest":   {"internal/dovecot internal/postgrestest", "tests are no part of the program"},
+	module + "internal/debiantest":   {"internal/dovecot internal/postgrestest internal/browsertest", "tests are no part of the program"},
+	module + "internal/browsertest":  {"no package but tests", "tests are no part of the program"},
 }
 
 // imports calls f for each import of each file that is no test. It parses the files itself: go test

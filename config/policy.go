@@ -19,6 +19,11 @@ func LoadPolicy(path string, drivers ...string) (*eligibility.Policy, error) {
 	if err != nil {
 		return nil, err
 	}
+	return ParsePolicy(path, data, drivers...)
+}
+
+// ParsePolicy is LoadPolicy of what a file at path would hold.
+func ParsePolicy(path string, data []byte, drivers ...string) (*eligibility.Policy, error) {
 	doc, err := Parse(path, data)
 	if err != nil {
 		return nil, err

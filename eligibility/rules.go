@@ -95,6 +95,9 @@ func RuleOf(c Check) Rule {
 // people, or nothing could be recorded.
 var lifted = []string{"host", "internal"}
 
+// Liftable reports whether a person's wish to record would turn the failing check into a warning, or replace it.
+func Liftable(c Check) bool { return slices.Contains(lifted, c.Rule) || c.Rule == "override" }
+
 // hidden reports whether nothing but the time of this meeting may be told.
 func (f *facts) hidden() bool {
 	return f.policy.excludesPrivate() && slices.ContainsFunc(f.copies, func(c readCopy) bool { return c.Private() })

@@ -5,7 +5,10 @@ import (
 	"fmt"
 	"html"
 	"net/http"
+	"net/url"
 	"sync"
+
+	"example.com/syncd/serve/connect"
 )
 
 // An arrival is what came of a browser's way to the provider and back.
@@ -24,17 +27,6 @@ type homecoming struct {
 	once sync.Once
 }
 
-// denials say what an error of the provider's means (RFC 6749 section 4.1.2.1).
-var denials = map[string]string{
-	"access_denied":             "the user, or the administrators of their domain, did not allow it",
-	"admin_policy_enforced":     "the administrators of the user's domain do not trust the client; they can, among the apps of third parties",
-	"temporarily_unavailable":   "the provider is busy; try again later",
-	"server_error":              "something is broken at the provider; try again later",
-	"invalid_scope":             "the provider does not let the client ask for this",
-	"unauthorized_client":       "the provider does not let the client ask this way: is it one for a desktop app or a web application?",
-	"unsupported_response_type": "the provider does not let the client ask this way: is it one for a desktop app or a web application?",
-}
-
 // ServeHTTP takes the first request that has the state.
 func (h *homecoming) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	q := r.URL.Query()
@@ -51,7 +43,7 @@ func (h *homecoming) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		first := false
 		h.once.Do(func() {
 			first = true
-			a := h.come(q.Get("code"), q.Get("error"))
+			a := h.come(q)
 			if a.err != nil {
 				page(w, http.StatusOK, "It did not work: "+a.err.Error()+". You can close this page.")
 			} else {
@@ -66,17 +58,12 @@ func (h *homecoming) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // come is what follows from the code, or from the error in its place.
-func (h *homecoming) come(code, failure string) (a arrival) {
-	switch says := denials[failure]; {
-	case says != "":
-		a.err = fmt.Errorf("%s (%s)", says, failure)
-	case failure != "":
-		a.err = fmt.Errorf("the provider refuses: %.100q", failure)
-	case code == "":
-		a.err = fmt.Errorf("the browser came back without a code; try again")
-	default:
-		a.user, a.err = h.redeem(code)
+func (h *homecoming) come(q url.Values) (a arrival) {
+	code, err := connect.Code(q)
+	if err != nil {
+		return arrival{err: err}
 	}
+	a.user, a.err = h.redeem(code)
 	return a
 }
 

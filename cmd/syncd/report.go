@@ -11,10 +11,10 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"example.com/syncd/calendar"
 	"example.com/syncd/eligibility"
 	"example.com/syncd/engine"
 	"example.com/syncd/schedule"
+	"example.com/syncd/serve/explain"
 )
 
 // A reporter prints what has changed since it reported last: at first everything that has not ended.
@@ -99,21 +99,11 @@ func (r *reporter) changed(ctx context.Context, s schedule.Schedule) (recording,
 		if err != nil {
 			return rec, false, fmt.Errorf("read the copies of %s: %w", k, err)
 		}
-		rec.SeenOn = append(rec.SeenOn, seenOn(m)...)
+		rec.SeenOn = append(rec.SeenOn, explain.SeenOn(m)...)
 	}
 	slices.Sort(rec.SeenOn)
 	rec.SeenOn = slices.Compact(rec.SeenOn)
 	return rec, true, nil
-}
-
-// seenOn are the calendars that show m, each with the kind of its connection.
-func seenOn(m calendar.Meeting) []string {
-	calendars := make([]string, 0, len(m.Copies))
-	for _, c := range m.Copies {
-		calendars = append(calendars, c.Source.Driver+":"+c.Source.Calendar)
-	}
-	slices.Sort(calendars)
-	return slices.Compact(calendars)
 }
 
 func (r *reporter) printJSON(recordings []recording, skipped []engine.Decision) error {

@@ -24,7 +24,7 @@ var _ connectors.Consenter = consenter{}
 // oauth is the application as users see it.
 func (c *connector) oauth(redirect string) *oauth2.Config {
 	return &oauth2.Config{
-		ClientID: c.cfg.ClientID, RedirectURL: redirect, Scopes: []string{"openid", "profile", "email", "offline_access", c.cloud.graph + "/" + calendarsRead},
+		ClientID: c.cfg.ClientID, RedirectURL: redirect, Scopes: c.askedScopes(),
 		Endpoint: oauth2.Endpoint{AuthURL: c.loginURL("oauth2/v2.0/authorize"), TokenURL: c.loginURL("oauth2/v2.0/token"), AuthStyle: oauth2.AuthStyleInParams},
 	}
 }

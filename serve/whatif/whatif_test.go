@@ -1,11 +1,10 @@
-package main
+package whatif
 
 import (
 	"testing"
 
 	"example.com/syncd/eligibility"
 	"example.com/syncd/engine"
-	"example.com/syncd/linkparse"
 )
 
 // TestDiffer: what counts is what is recorded, which may be held, and everything that a recorder goes by.
@@ -21,23 +20,13 @@ func TestDiffer(t *testing.T) {
 	}{
 		{"nothing", engine.Decision{Decision: yes}, engine.Decision{Decision: yes}, ""},
 		{"held and still held", held, held, ""},
-		{"held, and not any more", held, engine.Decision{}, stops},
+		{"held, and not any more", held, engine.Decision{}, Stops},
 		{"held, and recorded in earnest", held, engine.Decision{Decision: yes}, ""},
-		{"held by the new one alone", engine.Decision{}, held, starts},
-		{"for whom", engine.Decision{Decision: yes}, engine.Decision{Decision: other}, changes},
+		{"held by the new one alone", engine.Decision{}, held, Starts},
+		{"for whom", engine.Decision{Decision: yes}, engine.Decision{Decision: other}, Changes},
 	} {
 		if d, differs := differ(c.before, c.after); d.Change != c.want || differs != (c.want != "") {
 			t.Errorf("%s: %q, %v", c.about, d.Change, differs)
-		}
-	}
-}
-
-// TestLeadsTo: ids are a provider's own.
-func TestLeadsTo(t *testing.T) {
-	d := engine.Decision{Decision: eligibility.Decision{Provider: "teams", MeetingID: "19:meeting_x@thread.v2", CallKeys: []string{"24222063733590"}}}
-	for provider, want := range map[string]bool{"teams": true, "zoom": false} {
-		if got := leadsTo(linkparse.Link{Provider: provider, MeetingID: "24222063733590"}, d); got != want {
-			t.Errorf("%s: %v", provider, got)
 		}
 	}
 }
