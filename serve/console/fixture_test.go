@@ -546,7 +546,7 @@ type reader struct {
 }
 
 func (r reader) Sources(context.Context) ([]engine.SourceState, error) { return r.w.sources, nil }
-func (r reader) Decisions(context.Context) ([]engine.Decision, error) { return r.w.decisions, nil }
+func (r reader) Decisions(context.Context) ([]engine.Decision, error)  { return r.w.decisions, nil }
 func (r reader) Meeting(_ context.Context, k calendar.Key) (calendar.Meeting, error) {
 	return r.w.meetings[k], nil
 }
