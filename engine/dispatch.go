@@ -91,14 +91,16 @@ func (e *Engine) round(ctx context.Context) (admitted int, next time.Time, err e
 	if err := e.take(ctx); err != nil {
 		return 0, next, err
 	}
-	admitted, next, err = e.Store.Dispatch(ctx, e.admission())
+	e.appetite.begin()
+	done, err := e.Store.Dispatch(ctx, e.admission())
 	if err != nil {
 		return 0, next, fmt.Errorf("admit what is due: %w", err)
 	}
+	e.appetite.admitted(done.More)
 	e.mu.Lock()
 	e.roundAt = e.Now()
 	e.mu.Unlock()
-	return admitted, next, nil
+	return done.Jobs, done.Next, nil
 }
 
 // Pass does all that is due, alone, and returns when nothing is left. An error means that the store failed.

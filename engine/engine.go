@@ -89,6 +89,7 @@ type Engine struct {
 	inbox       inbox
 	watching    watching
 	judges      judges
+	appetite    appetite
 
 	mu      sync.Mutex
 	using   *rules

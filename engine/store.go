@@ -22,9 +22,8 @@ type Store interface {
 	// Sources are all sources, by id.
 	Sources(ctx context.Context) ([]SourceState, error)
 
-	// Dispatch admits what is due: it leases it, and inserts its jobs. It reports how many jobs there are now because
-	// of it, and when there may be something to admit again, as far as that is known.
-	Dispatch(ctx context.Context, a Admission) (admitted int, next time.Time, err error)
+	// Dispatch admits what is due: it leases it, and inserts its jobs.
+	Dispatch(ctx context.Context, a Admission) (Admitted, error)
 	// Work has jobs done, by many goroutines of this and other processes, until ctx ends. A job whose do fails, or
 	// whose process dies, is done again later.
 	Work(ctx context.Context, workers map[Kind]int, do func(context.Context, Job) error) error
@@ -134,6 +133,14 @@ type Admission struct {
 	Chores map[string]bool
 	// Targets are those that this process can deliver to.
 	Targets []string
+}
+
+// Admitted is what came of an Admission.
+type Admitted struct {
+	Jobs int // how many there are now because of it
+	// More says that more sources are due than the process may have under way.
+	More bool
+	Next time.Time // when something is due that is not now, as far as that is known
 }
 
 // Progress is how far reading and deciding have come.
