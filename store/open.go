@@ -33,6 +33,8 @@ type database struct {
 	name        string // for people: without a password
 	write, read *sql.DB
 	pool        *pgxpool.Pool // PostgreSQL's; nil: SQLite
+
+	writes, reads *statements // SQLite's
 }
 
 // Shared reports whether name is that of a store which several processes may share: a URL of PostgreSQL.
@@ -58,6 +60,7 @@ func connect(ctx context.Context, name string) (*database, error) {
 	if d.read, err = sql.Open("sqlite", dsn(name, "mode=ro")); err != nil {
 		return nil, errors.Join(fmt.Errorf("%s: %w", d.name, err), d.write.Close())
 	}
+	d.writes, d.reads = newStatements(d.write), newStatements(d.read)
 	return d, nil
 }
 
@@ -94,7 +97,7 @@ func (d *database) close() error {
 		d.pool.Close()
 		return err
 	}
-	return errors.Join(d.read.Close(), d.write.Close())
+	return errors.Join(d.reads.close(), d.writes.close(), d.read.Close(), d.write.Close())
 }
 
 // driver is River's.

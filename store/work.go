@@ -61,7 +61,7 @@ func accessChanged(ctx context.Context, q *txn, now time.Time) error {
 
 // Access counts changes of what can be read.
 func (s *Store) Access(ctx context.Context) (changed, rechecked int64, err error) {
-	q := db.New(s.read)
+	q := s.reading()
 	if rechecked, err = count(ctx, q, settingRechecked); err != nil {
 		return 0, 0, err
 	}
@@ -305,50 +305,50 @@ func (s *Store) Begin(ctx context.Context, src calendar.SourceID, fence int64, u
 
 // NextStart is when the next entry of a source starts.
 func (s *Store) NextStart(ctx context.Context, src calendar.SourceID, t time.Time) (time.Time, error) {
-	n, err := db.New(s.read).NextStart(ctx, db.NextStartParams{Source: string(src), Behind: ms(t)})
+	n, err := s.reading().NextStart(ctx, db.NextStartParams{Source: string(src), Behind: ms(t)})
 	return fromMS(n), err
 }
 
 // Park leaves everything alone that is read as who.
 func (s *Store) Park(ctx context.Context, who string, until time.Time) error {
-	return db.New(s.write).Park(ctx, db.ParkParams{Who: who, UntilAt: ms(until)})
+	return s.writes.outside(s.write).Park(ctx, db.ParkParams{Who: who, UntilAt: ms(until)})
 }
 
 // ParkedUntil is until when a source is left alone.
 func (s *Store) ParkedUntil(ctx context.Context, src calendar.Source) (time.Time, error) {
 	connection := src.Driver + ":" + src.Account
-	n, err := db.New(s.read).ParkedUntil(ctx, db.ParkedUntilParams{Connection: connection, Reader: connection + "/" + src.Reader()})
+	n, err := s.reading().ParkedUntil(ctx, db.ParkedUntilParams{Connection: connection, Reader: connection + "/" + src.Reader()})
 	return fromMS(n), err
 }
 
 // MakeReaderDue makes a user's calendars due.
 func (s *Store) MakeReaderDue(ctx context.Context, c engine.Connection, reader string, now time.Time) error {
-	return db.New(s.write).MakeReaderDue(ctx, db.MakeReaderDueParams{Driver: c.Driver, Account: c.Account, Reader: reader, Now: ms(now)})
+	return s.writes.outside(s.write).MakeReaderDue(ctx, db.MakeReaderDueParams{Driver: c.Driver, Account: c.Account, Reader: reader, Now: ms(now)})
 }
 
 // MakeAllDue makes due what was refused or read in another way.
 func (s *Store) MakeAllDue(ctx context.Context, reading string, now time.Time) error {
-	return db.New(s.write).MakeAllDue(ctx, db.MakeAllDueParams{Reading: reading, Now: ms(now)})
+	return s.writes.outside(s.write).MakeAllDue(ctx, db.MakeAllDueParams{Reading: reading, Now: ms(now)})
 }
 
 // PutChore has work come round.
 func (s *Store) PutChore(ctx context.Context, name string, at time.Time) error {
-	return db.New(s.write).PutChore(ctx, db.PutChoreParams{Name: name, NextAt: ms(at)})
+	return s.writes.outside(s.write).PutChore(ctx, db.PutChoreParams{Name: name, NextAt: ms(at)})
 }
 
 // MakeChoreDue has it done by then.
 func (s *Store) MakeChoreDue(ctx context.Context, name string, at time.Time) error {
-	return db.New(s.write).MakeChoreDue(ctx, db.MakeChoreDueParams{Name: name, NextAt: ms(at)})
+	return s.writes.outside(s.write).MakeChoreDue(ctx, db.MakeChoreDueParams{Name: name, NextAt: ms(at)})
 }
 
 // BeginChore takes it up.
 func (s *Store) BeginChore(ctx context.Context, name string, fence int64, until time.Time) error {
-	return fenced(db.New(s.write).ExtendChore(ctx, db.ExtendChoreParams{Name: name, Fence: fence, LeasedUntil: ms(until)}))
+	return fenced(s.writes.outside(s.write).ExtendChore(ctx, db.ExtendChoreParams{Name: name, Fence: fence, LeasedUntil: ms(until)}))
 }
 
 // DoneChore says when it is due again.
 func (s *Store) DoneChore(ctx context.Context, name string, fence int64, r engine.ChoreReport) error {
-	return fenced(db.New(s.write).DoneChore(ctx, db.DoneChoreParams{Name: name, Fence: fence, NextAt: ms(r.Next), DoneAt: ms(r.DoneAt), Error: r.Error}))
+	return fenced(s.writes.outside(s.write).DoneChore(ctx, db.DoneChoreParams{Name: name, Fence: fence, NextAt: ms(r.Next), DoneAt: ms(r.DoneAt), Error: r.Error}))
 }
 
 // fenced makes ErrStale of an update that found no row under its fence.
