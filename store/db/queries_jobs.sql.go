@@ -147,10 +147,8 @@ WHERE m.target = $1 AND m.outcome = 0
   AND NOT EXISTS (SELECT 1 FROM messages AS b WHERE b.schedule = m.schedule AND b.target = m.target AND b.id < m.id AND b.outcome = 0)
   AND NOT EXISTS (SELECT 1 FROM messages AS b WHERE b.plan = m.plan AND b.target = m.target AND b.id < m.id AND b.outcome = 0)
   AND NOT EXISTS (
-    SELECT 1 FROM schedule_meetings AS own
-    JOIN schedule_meetings AS other ON other.meeting = own.meeting
-    JOIN messages AS b ON b.schedule = other.schedule
-    WHERE own.schedule = m.schedule AND b.target = m.target AND b.id < m.id AND b.outcome = 0)
+    SELECT 1 FROM schedule_meetings AS own CROSS JOIN schedule_meetings AS other CROSS JOIN messages AS b
+    WHERE own.schedule = m.schedule AND other.meeting = own.meeting AND b.schedule = other.schedule AND b.target = m.target AND b.id < m.id AND b.outcome = 0)
 ORDER BY m.due_at, m.id LIMIT $5
 `
 
@@ -162,7 +160,8 @@ type DueMessagesParams struct {
 	Most   int32
 }
 
-// Messages that may be delivered now: nothing of the same schedule, plan or meeting waits before them.
+// Messages that may be delivered now: nothing of the same schedule, plan or meeting waits before them. SQLite joins in the
+// order of CROSS JOIN: left to itself it looks at everything that waits, for each message.
 func (q *Queries) DueMessages(ctx context.Context, arg DueMessagesParams) ([]Message, error) {
 	rows, err := q.db.QueryContext(ctx, dueMessages,
 		arg.Target,
