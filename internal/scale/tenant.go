@@ -45,6 +45,7 @@ type log struct {
 	moved    []int // slots, in the order of their moves
 	by       map[int]time.Duration
 	channels []channel
+	requests int // of events.list
 }
 
 // channel is one that events.watch opened.
@@ -188,6 +189,12 @@ func (t *Tenant) Watched() (n int) {
 	return n
 }
 
+// requests is how often a calendar was listed, or asked for its changes.
+func (t *Tenant) requests(c int) (n int) {
+	t.with(c, func(l *log) { n = l.requests })
+	return n
+}
+
 // with locks a calendar.
 func (t *Tenant) with(c int, f func(*log)) {
 	mu := &t.locks[c%len(t.locks)]
@@ -295,6 +302,7 @@ func (t *Tenant) events(w http.ResponseWriter, q url.Values, c int) {
 	var b bytes.Buffer
 	b.WriteString(`{"kind":"calendar#events","accessRole":"owner","items":[`)
 	t.with(c, func(l *log) {
+		l.requests++
 		if token := q.Get("syncToken"); token != "" {
 			t.Asks.Add(1)
 			at, _ := strconv.Atoi(token)
