@@ -28,7 +28,7 @@ const tidiesEvery = time.Hour
 // admission is what this process can do now.
 func (e *Engine) admission() Admission {
 	a := Admission{
-		By: e.Name, Now: e.Now(), Lease: lease, Connections: map[string]bool{},
+		By: e.Name, Now: e.Now(), Lease: lease, ChoreLease: choreLease, Connections: map[string]bool{},
 		Pulls: 2 * e.Parallel, Each: max(1, 2*e.Parallel-len(e.Connections)+1), Chores: map[string]bool{},
 	}
 	for _, c := range e.Connections {

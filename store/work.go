@@ -207,7 +207,8 @@ func inTurn(due [][]db.DueSourcesRow) (ids []string) {
 	}
 }
 
-func admitChores(ctx context.Context, q *txn, a engine.Admission, c times) error {
+func admitChores(ctx context.Context, q *txn, a engine.Admission, _ times) error {
+	c := timesOf(a.Now, max(a.Lease, a.ChoreLease))
 	rows, err := q.DueChores(ctx, db.DueChoresParams{Now: c.now, Skewed: c.skewed, Latest: c.latest})
 	if err != nil {
 		return fmt.Errorf("read the chores that are due: %w", err)
