@@ -28,7 +28,7 @@ const tidiesEvery = time.Hour
 // admission is what this process can do now.
 func (e *Engine) admission() Admission {
 	a := Admission{
-		By: e.Name, Now: e.Now(), Lease: lease, Connections: map[string]bool{},
+		By: e.Name, Now: e.Now(), Lease: lease, ChoreLease: choreLease, Connections: map[string]bool{},
 		Pulls: 2 * e.Parallel, Each: max(1, 2*e.Parallel-len(e.Connections)+1), Chores: map[string]bool{},
 	}
 	for _, c := range e.Connections {
@@ -91,14 +91,16 @@ func (e *Engine) Round(ctx context.Context) (admitted int, next time.Time, err e
 	if err := e.take(ctx); err != nil {
 		return 0, next, err
 	}
-	admitted, next, err = e.Store.Dispatch(ctx, e.admission())
+	e.appetite.begin()
+	done, err := e.Store.Dispatch(ctx, e.admission())
 	if err != nil {
 		return 0, next, fmt.Errorf("admit what is due: %w", err)
 	}
+	e.appetite.admitted(done.More)
 	e.mu.Lock()
 	e.roundAt = e.Now()
 	e.mu.Unlock()
-	return admitted, next, nil
+	return done.Jobs, done.Next, nil
 }
 
 // Pass does all that is due, alone, and returns when nothing is left. An error means that the store failed.

@@ -90,6 +90,7 @@ type Engine struct {
 	watching    watching
 	judges      judges
 	held        held
+	appetite    appetite
 
 	mu      sync.Mutex
 	using   *rules

@@ -28,6 +28,11 @@ const (
 
 // pull catches up with one source and notes what came of it. Only a failing store is an error.
 func (e *Engine) pull(ctx context.Context, j Job) error {
+	defer func() {
+		if e.appetite.pulled(e.Parallel) {
+			e.Wake()
+		}
+	}()
 	s, err := e.Store.Begin(ctx, calendar.SourceID(j.Subject), j.Fence, e.Now().Add(lease))
 	if err != nil {
 		return fmt.Errorf("begin to pull %s: %w", j.Subject, err)

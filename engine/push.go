@@ -6,6 +6,7 @@ import (
 	"crypto/subtle"
 	"encoding/hex"
 	"fmt"
+	"maps"
 	"sync"
 	"time"
 
@@ -41,6 +42,9 @@ type inbox struct {
 	claims  []claim
 	known   map[claim]bool
 	refused int // without a look
+	// When pushes have had calendars pulled, or will have, some seconds ago at most.
+	pulls map[calendar.SourceID]time.Time
+	swept time.Time // when those were taken out that are over
 }
 
 func (i *inbox) put(claims []claim) {
@@ -72,6 +76,30 @@ func (i *inbox) empty() (claims []claim, refused int) {
 	claims, refused = i.claims, i.refused
 	i.claims, i.known, i.refused = nil, nil, 0
 	return claims, refused
+}
+
+// at is when a push may have a calendar pulled: now, unless another one did so a moment ago, or soon will. A pull for
+// another reason is no reason to wait: what the push tells of may have come behind it.
+func (i *inbox) at(src calendar.SourceID, now time.Time) time.Time {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if i.pulls == nil {
+		i.pulls = map[calendar.SourceID]time.Time{}
+	}
+	if now.Sub(i.swept) > pushRests {
+		maps.DeleteFunc(i.pulls, func(_ calendar.SourceID, last time.Time) bool { return last.Add(pushRests).Before(now) })
+		i.swept = now
+	}
+	last, had := i.pulls[src]
+	switch {
+	case had && last.After(now.Add(pushRests)): // by a clock that has been set back since
+	case had && last.After(now):
+		return last
+	case had:
+		now = later(now, last.Add(pushRests))
+	}
+	i.pulls[src] = now
+	return now
 }
 
 func hashOf(secret string) string {
@@ -140,8 +168,7 @@ func (e *Engine) take(ctx context.Context) error {
 			continue
 		}
 		due[state.ID] = true
-		now := e.Now()
-		if err := e.Store.MakeDue(ctx, state.ID, later(now, state.PulledAt.Add(pushRests))); err != nil {
+		if err := e.Store.MakeDue(ctx, state.ID, e.inbox.at(state.ID, e.Now())); err != nil {
 			return fmt.Errorf("make %s due: %w", state.ID, err)
 		}
 		// Who was told to wait does so: the calendar is pulled when the wait is over.

@@ -22,9 +22,8 @@ type Store interface {
 	// Sources are all sources, by id.
 	Sources(ctx context.Context) ([]SourceState, error)
 
-	// Dispatch admits what is due: it leases it, and inserts its jobs. It reports how many jobs there are now because
-	// of it, and when there may be something to admit again, as far as that is known.
-	Dispatch(ctx context.Context, a Admission) (admitted int, next time.Time, err error)
+	// Dispatch admits what is due: it leases it, and inserts its jobs.
+	Dispatch(ctx context.Context, a Admission) (Admitted, error)
 	// Work has jobs done, by many goroutines of this and other processes, until ctx ends. A job whose do fails, or
 	// whose process dies, is done again later.
 	Work(ctx context.Context, workers map[Kind]int, do func(context.Context, Job) error) error
@@ -124,8 +123,8 @@ type Store interface {
 type Admission struct {
 	By  string // the process
 	Now time.Time
-	// Lease is how long the work may take until it counts as abandoned.
-	Lease time.Duration
+	// Lease is how long the work may take until it counts as abandoned, ChoreLease the same for a chore that has begun.
+	Lease, ChoreLease time.Duration
 	// Connections are those whose sources may be pulled. Pulls is how many this process may have under way at a time,
 	// Each how many of one connection.
 	Connections map[string]bool
@@ -134,6 +133,14 @@ type Admission struct {
 	Chores map[string]bool
 	// Targets are those that this process can deliver to.
 	Targets []string
+}
+
+// Admitted is what came of an Admission.
+type Admitted struct {
+	Jobs int // how many there are now because of it
+	// More says that more sources are due than the process may have under way.
+	More bool
+	Next time.Time // when something is due that is not now, as far as that is known
 }
 
 // Progress is how far reading and deciding have come.
@@ -150,7 +157,7 @@ type Message struct {
 	State    schedule.State
 	Schedule schedule.Schedule // as it is to be told
 	Keys     int               // how often it needed another key
-	Attempts int // this one included: it is counted before it is made
+	Attempts int               // this one included: it is counted before it is made
 	Written  time.Time
 	Note     string
 	Fence    int64

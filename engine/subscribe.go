@@ -72,13 +72,22 @@ func (w *watching) ready(now time.Time) []calendar.Source {
 	defer w.mu.Unlock()
 	maps.DeleteFunc(w.rests, func(_ calendar.SourceID, until time.Time) bool { return !until.After(now) })
 	var ready []calendar.Source
+	seen := map[calendar.SourceID]bool{}
 	for _, s := range w.well {
-		if !w.rests[s.ID].After(now) && !w.parked.until(s).After(now) {
+		if !seen[s.ID] && !w.rests[s.ID].After(now) && !w.parked.until(s).After(now) {
+			seen[s.ID] = true
 			ready = append(ready, s)
 		}
 	}
 	w.well = nil
 	return ready
+}
+
+// later leaves sources for the next pass that this one had no time for.
+func (w *watching) later(sources []calendar.Source) {
+	w.mu.Lock()
+	w.well = append(w.well, sources...)
+	w.mu.Unlock()
 }
 
 // A wish is a calendar's need for a subscription.
@@ -100,8 +109,13 @@ func (e *Engine) subscribeAll(ctx context.Context) error {
 	g.SetLimit(max(1, e.Parallel))
 	attempts := 0
 	var failed atomic.Int32
-	for _, s := range e.watching.ready(e.Now()) {
-		if attempts == maxAttempts || failed.Load() >= maxFailed || limited.Err() != nil {
+	ready := e.watching.ready(e.Now())
+	for i, s := range ready {
+		if failed.Load() >= maxFailed {
+			break
+		}
+		if attempts == maxAttempts || limited.Err() != nil {
+			e.watching.later(ready[i:])
 			break
 		}
 		parked, err := e.Store.ParkedUntil(ctx, s)

@@ -40,12 +40,6 @@ func markAll(ctx context.Context, q *txn, now time.Time) error {
 	return q.MarkAllUndecided(ctx, db.MarkAllUndecidedParams{Since: ms(now), EndingAfter: ms(now)})
 }
 
-// Progress says how far reading and deciding have come.
-func (s *Store) Progress(ctx context.Context, now time.Time) (engine.Progress, error) {
-	r, err := db.New(s.read).Progress(ctx, ms(now))
-	return engine.Progress{Sources: int(r.Sources), Unread: int(r.Unread), Undecided: int(r.Undecided)}, err
-}
-
 // lockDeciding makes deciding one transaction behind the other, whichever process does it: what a step has read of a
 // meeting's neighbours holds until it is done.
 func lockDeciding(ctx context.Context, q *txn) error {

@@ -33,6 +33,8 @@ type database struct {
 	name        string // for people: without a password
 	write, read *sql.DB
 	pool        *pgxpool.Pool // PostgreSQL's; nil: SQLite
+
+	writes, reads *statements // SQLite's
 }
 
 // Shared reports whether name is that of a store which several processes may share: a URL of PostgreSQL.
@@ -51,13 +53,14 @@ func connect(ctx context.Context, name string) (*database, error) {
 	d := &database{name: "store " + name}
 	var err error
 	// Of connections for writing there is one: within a process, no busy database.
-	if d.write, err = sql.Open("sqlite", dsn(name, "_txlock=immediate")); err != nil {
+	if d.write, err = sql.Open("sqlite", dsn(name, "_txlock=immediate"+writing)); err != nil {
 		return nil, fmt.Errorf("%s: %w", d.name, err)
 	}
 	d.write.SetMaxOpenConns(1)
 	if d.read, err = sql.Open("sqlite", dsn(name, "mode=ro")); err != nil {
 		return nil, errors.Join(fmt.Errorf("%s: %w", d.name, err), d.write.Close())
 	}
+	d.writes, d.reads = newStatements(d.write), newStatements(d.read)
 	return d, nil
 }
 
@@ -94,7 +97,7 @@ func (d *database) close() error {
 		d.pool.Close()
 		return err
 	}
-	return errors.Join(d.read.Close(), d.write.Close())
+	return errors.Join(d.reads.close(), d.writes.close(), d.read.Close(), d.write.Close())
 }
 
 // driver is River's.
@@ -104,6 +107,10 @@ func (d *database) driver() riverdriver.Driver[*sql.Tx] {
 	}
 	return riversqlite.New(d.write)
 }
+
+// writing are settings of the connection that writes. The pages that each decision touches stay in memory (in KiB); and what
+// is written often is merged into the file once for many times (in pages of 4 KiB), which costs that much more disk.
+const writing = "&_pragma=cache_size(-65536)&_pragma=wal_autocheckpoint(8000)"
 
 func dsn(file, option string) string {
 	// A "?" or "#" in the name would end the path of the URI.

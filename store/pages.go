@@ -20,29 +20,47 @@ import (
 // heldFrom is how many copies a source must have lost at once for its empty listing to be doubted.
 const heldFrom = 3
 
+// sourcesAtOnce is how many sources are looked at in one transaction: nobody else writes meanwhile.
+const sourcesAtOnce = 500
+
 // PutSources adds sources or updates what they are.
 func (s *Store) PutSources(ctx context.Context, sources []calendar.Source, now time.Time) error {
 	sources = slices.SortedFunc(slices.Values(sources), func(a, b calendar.Source) int { return cmp.Compare(a.ID, b.ID) })
-	return s.within(ctx, func(q *txn) error {
-		more := false
-		for _, src := range sources {
-			if _, err := q.Source(ctx, string(src.ID)); errors.Is(err, sql.ErrNoRows) {
-				more = true
-			} else if err != nil {
-				return fmt.Errorf("read source %s: %w", src.ID, err)
+	for some := range slices.Chunk(sources, sourcesAtOnce) {
+		err := s.within(ctx, func(q *txn) error {
+			more := false
+			for _, src := range some {
+				isNew, err := putSource(ctx, q, src)
+				if err != nil {
+					return fmt.Errorf("store source %s: %w", src.ID, err)
+				}
+				more = more || isNew
 			}
-			err := q.PutSource(ctx, db.PutSourceParams{
-				ID: string(src.ID), Driver: src.Driver, Account: src.Account, Calendar: src.Calendar,
-				IsPrimary: src.Primary, ReadAs: src.User, NoAccess: src.NoAccess,
-			})
-			if err != nil {
-				return fmt.Errorf("store source %s: %w", src.ID, err)
+			if !more {
+				return nil
 			}
+			return accessChanged(ctx, q, now)
+		})
+		if err != nil {
+			return err
 		}
-		if !more {
-			return nil
-		}
-		return accessChanged(ctx, q, now)
+	}
+	return nil
+}
+
+// putSource writes nothing if the source is known as it is.
+func putSource(ctx context.Context, q *txn, src calendar.Source) (isNew bool, err error) {
+	known, err := q.Source(ctx, string(src.ID))
+	isNew = errors.Is(err, sql.ErrNoRows)
+	if err != nil && !isNew {
+		return false, err
+	}
+	if !isNew && known.IsPrimary == src.Primary && known.ReadAs == src.User {
+		return false, nil
+	}
+	return isNew, q.PutSource(ctx, db.PutSourceParams{
+		ID: string(src.ID), Driver: src.Driver, Account: src.Account, Calendar: src.Calendar,
+		IsPrimary: src.Primary, ReadAs: src.User, NoAccess: src.NoAccess,
 	})
 }
 

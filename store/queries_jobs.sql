@@ -2,27 +2,25 @@
 -- any lease does was given by a clock that has been set back since, and does not count.
 
 -- name: DueSources :many
--- The sources to pull, some of each connection, those that wait longest first. A source that was read in the future was
--- read before the clock was set back.
-SELECT due.id, due.driver, due.account FROM (
-    SELECT sources.id, sources.driver, sources.account, sources.next_at,
-           row_number() OVER (PARTITION BY sources.driver, sources.account ORDER BY sources.next_at, sources.id) AS nth
-    FROM sources
-    WHERE (sources.next_at <= CAST(sqlc.arg(now) AS bigint) OR sources.tried_at > CAST(sqlc.arg(skewed) AS bigint))
-      AND (sources.leased_until <= CAST(sqlc.arg(now) AS bigint) OR sources.leased_until > CAST(sqlc.arg(latest) AS bigint))
-      AND NOT EXISTS (
-        SELECT 1 FROM parked
-        WHERE parked.until_at > CAST(sqlc.arg(now) AS bigint) AND parked.until_at <= CAST(sqlc.arg(unparked) AS bigint)
-          AND parked.who IN (sources.driver || ':' || sources.account,
-                             sources.driver || ':' || sources.account || '/' || CASE WHEN sources.read_as = '' THEN sources.calendar ELSE sources.read_as END))
-) AS due
-WHERE due.nth <= CAST(sqlc.arg(each) AS bigint)
-ORDER BY due.nth, due.next_at, due.id LIMIT sqlc.arg(most);
+-- The sources of a connection to pull, those that wait longest first.
+SELECT sources.id, sources.next_at FROM sources
+WHERE sources.driver = sqlc.arg(driver) AND sources.account = sqlc.arg(account) AND sources.next_at <= CAST(sqlc.arg(now) AS bigint)
+  AND (sources.leased_until <= CAST(sqlc.arg(now) AS bigint) OR sources.leased_until > CAST(sqlc.arg(latest) AS bigint))
+  AND NOT EXISTS (
+    SELECT 1 FROM parked
+    WHERE parked.until_at > CAST(sqlc.arg(now) AS bigint) AND parked.until_at <= CAST(sqlc.arg(unparked) AS bigint)
+      AND parked.who IN (sources.driver || ':' || sources.account,
+                         sources.driver || ':' || sources.account || '/' || CASE WHEN sources.read_as = '' THEN sources.calendar ELSE sources.read_as END))
+ORDER BY sources.next_at, sources.id LIMIT sqlc.arg(most);
+
+-- name: ReadInFuture :exec
+-- A source that was tried in the future was tried before the clock was set back.
+UPDATE sources SET next_at = CAST(sqlc.arg(now) AS bigint), tried_at = 0 WHERE tried_at > CAST(sqlc.arg(skewed) AS bigint);
 
 -- name: LeasesOf :many
--- How many sources of each connection are being pulled on behalf of one process.
+-- How many sources of each connection are being pulled on behalf of one process. "> 0" is the index's, here and below.
 SELECT driver, account, count(*) AS pulls FROM sources
-WHERE leased_until > CAST(sqlc.arg(now) AS bigint) AND leased_until <= CAST(sqlc.arg(latest) AS bigint) AND leased_by = sqlc.arg(leased_by)
+WHERE leased_until > 0 AND leased_until > CAST(sqlc.arg(now) AS bigint) AND leased_until <= CAST(sqlc.arg(latest) AS bigint) AND leased_by = sqlc.arg(leased_by)
 GROUP BY driver, account;
 
 -- name: LeaseSource :one
@@ -35,7 +33,7 @@ UPDATE sources SET leased_until = sqlc.arg(leased_until) WHERE id = sqlc.arg(id)
 -- name: NextDue :one
 -- When the next source of any connection is due, and the next step, chore and message, behind now.
 SELECT CAST(COALESCE((SELECT MIN(next_at) FROM sources WHERE next_at > CAST(sqlc.arg(now) AS bigint)), 0) AS bigint) AS source,
-       CAST(COALESCE((SELECT MIN(step_at) FROM schedules WHERE step_at > CAST(sqlc.arg(now) AS bigint)), 0) AS bigint) AS step,
+       CAST(COALESCE((SELECT MIN(step_at) FROM schedules WHERE step_at > 0 AND step_at > CAST(sqlc.arg(now) AS bigint)), 0) AS bigint) AS step,
        CAST(COALESCE((SELECT MIN(next_at) FROM chores WHERE next_at > CAST(sqlc.arg(now) AS bigint)), 0) AS bigint) AS chore,
        CAST(COALESCE((SELECT MIN(due_at) FROM messages WHERE outcome = 0 AND due_at > CAST(sqlc.arg(now) AS bigint)), 0) AS bigint) AS message;
 
@@ -148,7 +146,8 @@ WHERE schedules.end_at > CAST(sqlc.arg(now) AS bigint) AND schedules.state <> 'c
 ORDER BY schedules.id LIMIT sqlc.arg(most);
 
 -- name: DueMessages :many
--- Messages that may be delivered now: nothing of the same schedule, plan or meeting waits before them.
+-- Messages that may be delivered now: nothing of the same schedule, plan or meeting waits before them. SQLite joins in the
+-- order of CROSS JOIN: left to itself it looks at everything that waits, for each message.
 SELECT m.* FROM messages AS m
 WHERE m.target = sqlc.arg(target) AND m.outcome = 0
   AND (m.due_at <= CAST(sqlc.arg(now) AS bigint) OR m.due_at > CAST(sqlc.arg(skewed) AS bigint))
@@ -156,10 +155,8 @@ WHERE m.target = sqlc.arg(target) AND m.outcome = 0
   AND NOT EXISTS (SELECT 1 FROM messages AS b WHERE b.schedule = m.schedule AND b.target = m.target AND b.id < m.id AND b.outcome = 0 AND NOT b.early)
   AND NOT EXISTS (SELECT 1 FROM messages AS b WHERE b.plan = m.plan AND b.target = m.target AND b.id < m.id AND b.outcome = 0 AND NOT b.early)
   AND NOT EXISTS (
-    SELECT 1 FROM schedule_meetings AS own
-    JOIN schedule_meetings AS other ON other.meeting = own.meeting
-    JOIN messages AS b ON b.schedule = other.schedule
-    WHERE own.schedule = m.schedule AND b.target = m.target AND b.id < m.id AND b.outcome = 0 AND NOT b.early)
+    SELECT 1 FROM schedule_meetings AS own CROSS JOIN schedule_meetings AS other CROSS JOIN messages AS b
+    WHERE own.schedule = m.schedule AND other.meeting = own.meeting AND b.schedule = other.schedule AND b.target = m.target AND b.id < m.id AND b.outcome = 0 AND NOT b.early)
 ORDER BY m.due_at, m.id LIMIT sqlc.arg(most);
 
 -- name: LeaseMessage :one
@@ -212,7 +209,7 @@ WHERE schedule_meetings.schedule = sqlc.arg(schedule) AND undecided.tries = 0;
 UPDATE sources SET fresh = fresh + CAST(sqlc.arg(fresh) AS bigint), stale = stale + CAST(sqlc.arg(stale) AS bigint) WHERE id = sqlc.arg(id);
 
 -- name: UndecidedBefore :one
-SELECT count(*) FROM undecided WHERE since <= CAST(sqlc.arg(before) AS bigint);
+SELECT EXISTS (SELECT 1 FROM undecided WHERE since <= CAST(sqlc.arg(before) AS bigint));
 
 -- name: Progress :one
 SELECT (SELECT count(*) FROM sources) AS sources,

@@ -35,6 +35,12 @@ func toState(row db.Source) engine.SourceState {
 	}
 }
 
+// Progress says how far reading and deciding have come.
+func (r *Reader) Progress(ctx context.Context, now time.Time) (engine.Progress, error) {
+	row, err := r.reading().Progress(ctx, ms(now))
+	return engine.Progress{Sources: int(row.Sources), Unread: int(row.Unread), Undecided: int(row.Undecided)}, err
+}
+
 // Schedules are those that end after t, by start.
 func (r *Reader) Schedules(ctx context.Context, t time.Time) ([]schedule.Schedule, error) {
 	rows, err := r.reading().Schedules(ctx, ms(t))

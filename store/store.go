@@ -173,7 +173,7 @@ func (s *Store) once(ctx context.Context, f func(*txn) error) error {
 	if err != nil {
 		return fmt.Errorf("begin: %w", err)
 	}
-	t := &txn{Queries: db.New(tx), ctx: ctx, sql: tx}
+	t := &txn{Queries: s.writes.in(tx), ctx: ctx, sql: tx}
 	err = f(t)
 	if err == nil {
 		err = s.insert(t)
@@ -181,7 +181,11 @@ func (s *Store) once(ctx context.Context, f func(*txn) error) error {
 	if err != nil {
 		return errors.Join(err, ignoreDone(tx.Rollback()))
 	}
-	return tx.Commit()
+	if err := tx.Commit(); err != nil {
+		return err
+	}
+	s.writes.prepare(ctx)
+	return nil
 }
 
 // inTheWay reports whether PostgreSQL ended a transaction for another's sake: a serialization failure or a deadlock
@@ -211,7 +215,7 @@ func (d *database) within(ctx context.Context, f func(*db.Queries) error) error 
 	return tx.Commit()
 }
 
-func (r *Reader) reading() *db.Queries { return db.New(r.db.read) }
+func (r *Reader) reading() *db.Queries { return r.db.reads.outside(r.db.read) }
 
 // ms is t in Unix milliseconds; 0 stands for an unknown time.
 func ms(t time.Time) int64 {

@@ -15,7 +15,7 @@ import (
 
 // MakeDue counts a push.
 func (s *Store) MakeDue(ctx context.Context, src calendar.SourceID, at time.Time) error {
-	return db.New(s.write).MakeDue(ctx, db.MakeDueParams{ID: string(src), At: ms(at)})
+	return s.writes.outside(s.write).MakeDue(ctx, db.MakeDueParams{ID: string(src), At: ms(at)})
 }
 
 // PutSubscription adds sub, and drops those that it replaces and those that are over.
@@ -62,7 +62,7 @@ func (s *Store) Subscription(ctx context.Context, id string) (engine.Subscriptio
 
 // DropSubscription forgets the one of that id.
 func (s *Store) DropSubscription(ctx context.Context, id string) error {
-	return db.New(s.write).DropSubscription(ctx, id)
+	return s.writes.outside(s.write).DropSubscription(ctx, id)
 }
 
 func toSubscriptions(rows []db.Subscription, err error) ([]engine.Subscription, error) {

@@ -1,11 +1,15 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"example.com/syncd/calendar"
@@ -57,7 +61,7 @@ func accessChanged(ctx context.Context, q *txn, now time.Time) error {
 
 // Access counts changes of what can be read.
 func (s *Store) Access(ctx context.Context) (changed, rechecked int64, err error) {
-	q := db.New(s.read)
+	q := s.reading()
 	if rechecked, err = count(ctx, q, settingRechecked); err != nil {
 		return 0, 0, err
 	}
@@ -86,24 +90,29 @@ func timesOf(now time.Time, lease time.Duration) times {
 }
 
 // Dispatch admits what is due.
-func (s *Store) Dispatch(ctx context.Context, a engine.Admission) (admitted int, next time.Time, err error) {
-	err = s.within(ctx, func(q *txn) error {
-		admitted, next = 0, time.Time{}
+func (s *Store) Dispatch(ctx context.Context, a engine.Admission) (engine.Admitted, error) {
+	var done engine.Admitted
+	err := s.within(ctx, func(q *txn) error {
+		done = engine.Admitted{}
 		if alone, err := s.alone(ctx, q); err != nil || !alone {
-			next = a.Now.Add(looksEvery)
+			done.Next = a.Now.Add(looksEvery)
 			return err
 		}
 		c := timesOf(a.Now, a.Lease)
-		for _, admit := range []func(context.Context, *txn, engine.Admission, times) error{admitSources, admitChores, admitSteps, admitRest} {
+		var err error
+		if done.More, err = admitSources(ctx, q, a, c); err != nil {
+			return err
+		}
+		for _, admit := range []func(context.Context, *txn, engine.Admission, times) error{admitChores, admitSteps, admitRest} {
 			if err := admit(ctx, q, a, c); err != nil {
 				return err
 			}
 		}
-		admitted = len(q.jobs)
-		next, err = nextDue(ctx, q, a.Now)
+		done.Jobs = len(q.jobs)
+		done.Next, err = nextDue(ctx, q, a.Now)
 		return err
 	})
-	return admitted, next, err
+	return done, err
 }
 
 // alone reports whether no other process is dispatching right now: that one admits everything.
@@ -121,40 +130,85 @@ const dispatchLock = migrationLock + 1
 const longestPark = longestWait
 
 // admitSources leases sources to pull, each connection's in turn, so that one with many does not keep the others waiting.
-func admitSources(ctx context.Context, q *txn, a engine.Admission, c times) error {
-	under := map[string]int{}
-	pulls := 0
+// It reports whether there are more than the process may have under way.
+func admitSources(ctx context.Context, q *txn, a engine.Admission, c times) (more bool, err error) {
+	under, pulls, err := leased(ctx, q, a, c)
+	if err != nil || pulls >= a.Pulls {
+		return true, err
+	}
+	if err := q.ReadInFuture(ctx, db.ReadInFutureParams{Now: c.now, Skewed: c.skewed}); err != nil {
+		return false, fmt.Errorf("find the sources that were read in the future: %w", err)
+	}
+	var due [][]db.DueSourcesRow // by connection
+	for _, name := range slices.Sorted(maps.Keys(a.Connections)) {
+		may := min(a.Each-under[name], a.Pulls-pulls)
+		if may <= 0 {
+			more = true
+			continue
+		}
+		driver, account, _ := strings.Cut(name, ":")
+		rows, err := q.DueSources(ctx, db.DueSourcesParams{
+			Driver: driver, Account: account, Now: c.now, Latest: c.latest, Unparked: ms(a.Now.Add(longestPark)), Most: int32(may + 1),
+		})
+		if err != nil {
+			return false, fmt.Errorf("read the sources of %s that are due: %w", name, err)
+		}
+		if len(rows) > may {
+			more, rows = true, rows[:may]
+		}
+		due = append(due, rows)
+	}
+	for _, id := range inTurn(due) {
+		if pulls >= a.Pulls {
+			return true, nil
+		}
+		fence, err := q.LeaseSource(ctx, db.LeaseSourceParams{ID: id, LeasedUntil: ms(a.Now.Add(a.Lease)), LeasedBy: a.By})
+		if err != nil {
+			return false, fmt.Errorf("lease %s: %w", id, err)
+		}
+		pulls++
+		q.need(engine.Job{Kind: engine.Pull, Subject: id, Fence: fence})
+	}
+	return more, nil
+}
+
+// leased is how many pulls are under way on behalf of this process: of each connection, and in all.
+func leased(ctx context.Context, q *txn, a engine.Admission, c times) (under map[string]int, pulls int, err error) {
 	rows, err := q.LeasesOf(ctx, db.LeasesOfParams{Now: c.now, Latest: c.latest, LeasedBy: a.By})
 	if err != nil {
-		return fmt.Errorf("read what is being pulled: %w", err)
+		return nil, 0, fmt.Errorf("read what is being pulled: %w", err)
 	}
+	under = map[string]int{}
 	for _, r := range rows {
 		under[r.Driver+":"+r.Account] = int(r.Pulls)
 		pulls += int(r.Pulls)
 	}
-	due, err := q.DueSources(ctx, db.DueSourcesParams{
-		Now: c.now, Skewed: c.skewed, Latest: c.latest, Unparked: ms(a.Now.Add(longestPark)), Each: int64(a.Each), Most: int32(a.Pulls + a.Each),
-	})
-	if err != nil {
-		return fmt.Errorf("read the sources that are due: %w", err)
-	}
-	for _, r := range due {
-		name := r.Driver + ":" + r.Account
-		if pulls >= a.Pulls || under[name] >= a.Each || !a.Connections[name] {
-			continue
-		}
-		fence, err := q.LeaseSource(ctx, db.LeaseSourceParams{ID: r.ID, LeasedUntil: ms(a.Now.Add(a.Lease)), LeasedBy: a.By})
-		if err != nil {
-			return fmt.Errorf("lease %s: %w", r.ID, err)
-		}
-		under[name]++
-		pulls++
-		q.need(engine.Job{Kind: engine.Pull, Subject: r.ID, Fence: fence})
-	}
-	return nil
+	return under, pulls, nil
 }
 
-func admitChores(ctx context.Context, q *txn, a engine.Admission, c times) error {
+// inTurn are the first of each, then the second ones, and so on; of those, who waits longest comes first.
+func inTurn(due [][]db.DueSourcesRow) (ids []string) {
+	for nth := 0; ; nth++ {
+		var round []db.DueSourcesRow
+		for _, rows := range due {
+			if nth < len(rows) {
+				round = append(round, rows[nth])
+			}
+		}
+		if len(round) == 0 {
+			return ids
+		}
+		slices.SortFunc(round, func(a, b db.DueSourcesRow) int {
+			return cmp.Or(cmp.Compare(a.NextAt, b.NextAt), cmp.Compare(a.ID, b.ID))
+		})
+		for _, r := range round {
+			ids = append(ids, r.ID)
+		}
+	}
+}
+
+func admitChores(ctx context.Context, q *txn, a engine.Admission, _ times) error {
+	c := timesOf(a.Now, max(a.Lease, a.ChoreLease))
 	rows, err := q.DueChores(ctx, db.DueChoresParams{Now: c.now, Skewed: c.skewed, Latest: c.latest})
 	if err != nil {
 		return fmt.Errorf("read the chores that are due: %w", err)
@@ -208,11 +262,11 @@ func admitRest(ctx context.Context, q *txn, a engine.Admission, c times) error {
 			q.need(engine.Job{Kind: engine.Deliver, Subject: t})
 		}
 	}
-	n, err := q.UndecidedBefore(ctx, ms(a.Now.Add(-forgotten)))
+	lost, err := q.UndecidedBefore(ctx, ms(a.Now.Add(-forgotten)))
 	if err != nil {
-		return fmt.Errorf("count the undecided meetings: %w", err)
+		return fmt.Errorf("look for undecided meetings: %w", err)
 	}
-	if n > 0 {
+	if lost {
 		q.need(engine.Job{Kind: engine.Decide})
 	}
 	return nil
@@ -252,50 +306,50 @@ func (s *Store) Begin(ctx context.Context, src calendar.SourceID, fence int64, u
 
 // NextStart is when the next entry of a source starts.
 func (s *Store) NextStart(ctx context.Context, src calendar.SourceID, t time.Time) (time.Time, error) {
-	n, err := db.New(s.read).NextStart(ctx, db.NextStartParams{Source: string(src), Behind: ms(t)})
+	n, err := s.reading().NextStart(ctx, db.NextStartParams{Source: string(src), Behind: ms(t)})
 	return fromMS(n), err
 }
 
 // Park leaves everything alone that is read as who.
 func (s *Store) Park(ctx context.Context, who string, until time.Time) error {
-	return db.New(s.write).Park(ctx, db.ParkParams{Who: who, UntilAt: ms(until)})
+	return s.writes.outside(s.write).Park(ctx, db.ParkParams{Who: who, UntilAt: ms(until)})
 }
 
 // ParkedUntil is until when a source is left alone.
 func (s *Store) ParkedUntil(ctx context.Context, src calendar.Source) (time.Time, error) {
 	connection := src.Driver + ":" + src.Account
-	n, err := db.New(s.read).ParkedUntil(ctx, db.ParkedUntilParams{Connection: connection, Reader: connection + "/" + src.Reader()})
+	n, err := s.reading().ParkedUntil(ctx, db.ParkedUntilParams{Connection: connection, Reader: connection + "/" + src.Reader()})
 	return fromMS(n), err
 }
 
 // MakeReaderDue makes a user's calendars due.
 func (s *Store) MakeReaderDue(ctx context.Context, c engine.Connection, reader string, now time.Time) error {
-	return db.New(s.write).MakeReaderDue(ctx, db.MakeReaderDueParams{Driver: c.Driver, Account: c.Account, Reader: reader, Now: ms(now)})
+	return s.writes.outside(s.write).MakeReaderDue(ctx, db.MakeReaderDueParams{Driver: c.Driver, Account: c.Account, Reader: reader, Now: ms(now)})
 }
 
 // MakeAllDue makes due what was refused or read in another way.
 func (s *Store) MakeAllDue(ctx context.Context, reading string, now time.Time) error {
-	return db.New(s.write).MakeAllDue(ctx, db.MakeAllDueParams{Reading: reading, Now: ms(now)})
+	return s.writes.outside(s.write).MakeAllDue(ctx, db.MakeAllDueParams{Reading: reading, Now: ms(now)})
 }
 
 // PutChore has work come round.
 func (s *Store) PutChore(ctx context.Context, name string, at time.Time) error {
-	return db.New(s.write).PutChore(ctx, db.PutChoreParams{Name: name, NextAt: ms(at)})
+	return s.writes.outside(s.write).PutChore(ctx, db.PutChoreParams{Name: name, NextAt: ms(at)})
 }
 
 // MakeChoreDue has it done by then.
 func (s *Store) MakeChoreDue(ctx context.Context, name string, at time.Time) error {
-	return db.New(s.write).MakeChoreDue(ctx, db.MakeChoreDueParams{Name: name, NextAt: ms(at)})
+	return s.writes.outside(s.write).MakeChoreDue(ctx, db.MakeChoreDueParams{Name: name, NextAt: ms(at)})
 }
 
 // BeginChore takes it up.
 func (s *Store) BeginChore(ctx context.Context, name string, fence int64, until time.Time) error {
-	return fenced(db.New(s.write).ExtendChore(ctx, db.ExtendChoreParams{Name: name, Fence: fence, LeasedUntil: ms(until)}))
+	return fenced(s.writes.outside(s.write).ExtendChore(ctx, db.ExtendChoreParams{Name: name, Fence: fence, LeasedUntil: ms(until)}))
 }
 
 // DoneChore says when it is due again.
 func (s *Store) DoneChore(ctx context.Context, name string, fence int64, r engine.ChoreReport) error {
-	return fenced(db.New(s.write).DoneChore(ctx, db.DoneChoreParams{Name: name, Fence: fence, NextAt: ms(r.Next), DoneAt: ms(r.DoneAt), Error: r.Error}))
+	return fenced(s.writes.outside(s.write).DoneChore(ctx, db.DoneChoreParams{Name: name, Fence: fence, NextAt: ms(r.Next), DoneAt: ms(r.DoneAt), Error: r.Error}))
 }
 
 // fenced makes ErrStale of an update that found no row under its fence.

@@ -41,6 +41,10 @@ type recording struct {
 	SeenOn   []string          `json:"seen_on"`
 }
 
+// atOnce is how many lines are printed together, in the order of their times: a company's whole calendars would not fit
+// into memory.
+const atOnce = 5000
+
 // report prints the changes. Of thousands it reads some hundreds at a time.
 func (r *reporter) report(ctx context.Context) error {
 	var recordings []recording
@@ -68,9 +72,18 @@ func (r *reporter) report(ctx context.Context) error {
 			}
 		}
 		if len(changed) < 500 {
-			break
+			return r.print(recordings, skipped)
+		}
+		if len(recordings)+len(skipped) >= atOnce {
+			if err := r.print(recordings, skipped); err != nil {
+				return err
+			}
+			recordings, skipped = nil, nil
 		}
 	}
+}
+
+func (r *reporter) print(recordings []recording, skipped []engine.Decision) error {
 	slices.SortFunc(recordings, func(a, b recording) int {
 		return cmp.Or(a.Schedule.Start.Compare(b.Schedule.Start), cmp.Compare(a.Schedule.ID, b.Schedule.ID))
 	})

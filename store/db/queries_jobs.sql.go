@@ -147,10 +147,8 @@ WHERE m.target = $1 AND m.outcome = 0
   AND NOT EXISTS (SELECT 1 FROM messages AS b WHERE b.schedule = m.schedule AND b.target = m.target AND b.id < m.id AND b.outcome = 0 AND NOT b.early)
   AND NOT EXISTS (SELECT 1 FROM messages AS b WHERE b.plan = m.plan AND b.target = m.target AND b.id < m.id AND b.outcome = 0 AND NOT b.early)
   AND NOT EXISTS (
-    SELECT 1 FROM schedule_meetings AS own
-    JOIN schedule_meetings AS other ON other.meeting = own.meeting
-    JOIN messages AS b ON b.schedule = other.schedule
-    WHERE own.schedule = m.schedule AND b.target = m.target AND b.id < m.id AND b.outcome = 0 AND NOT b.early)
+    SELECT 1 FROM schedule_meetings AS own CROSS JOIN schedule_meetings AS other CROSS JOIN messages AS b
+    WHERE own.schedule = m.schedule AND other.meeting = own.meeting AND b.schedule = other.schedule AND b.target = m.target AND b.id < m.id AND b.outcome = 0 AND NOT b.early)
 ORDER BY m.due_at, m.id LIMIT $5
 `
 
@@ -162,7 +160,8 @@ type DueMessagesParams struct {
 	Most   int32
 }
 
-// Messages that may be delivered now: nothing of the same schedule, plan or meeting waits before them.
+// Messages that may be delivered now: nothing of the same schedule, plan or meeting waits before them. SQLite joins in the
+// order of CROSS JOIN: left to itself it looks at everything that waits, for each message.
 func (q *Queries) DueMessages(ctx context.Context, arg DueMessagesParams) ([]Message, error) {
 	rows, err := q.db.QueryContext(ctx, dueMessages,
 		arg.Target,
@@ -212,48 +211,41 @@ func (q *Queries) DueMessages(ctx context.Context, arg DueMessagesParams) ([]Mes
 
 const dueSources = `-- name: DueSources :many
 
-SELECT due.id, due.driver, due.account FROM (
-    SELECT sources.id, sources.driver, sources.account, sources.next_at,
-           row_number() OVER (PARTITION BY sources.driver, sources.account ORDER BY sources.next_at, sources.id) AS nth
-    FROM sources
-    WHERE (sources.next_at <= CAST($1 AS bigint) OR sources.tried_at > CAST($2 AS bigint))
-      AND (sources.leased_until <= CAST($1 AS bigint) OR sources.leased_until > CAST($3 AS bigint))
-      AND NOT EXISTS (
-        SELECT 1 FROM parked
-        WHERE parked.until_at > CAST($1 AS bigint) AND parked.until_at <= CAST($4 AS bigint)
-          AND parked.who IN (sources.driver || ':' || sources.account,
-                             sources.driver || ':' || sources.account || '/' || CASE WHEN sources.read_as = '' THEN sources.calendar ELSE sources.read_as END))
-) AS due
-WHERE due.nth <= CAST($5 AS bigint)
-ORDER BY due.nth, due.next_at, due.id LIMIT $6
+SELECT sources.id, sources.next_at FROM sources
+WHERE sources.driver = $1 AND sources.account = $2 AND sources.next_at <= CAST($3 AS bigint)
+  AND (sources.leased_until <= CAST($3 AS bigint) OR sources.leased_until > CAST($4 AS bigint))
+  AND NOT EXISTS (
+    SELECT 1 FROM parked
+    WHERE parked.until_at > CAST($3 AS bigint) AND parked.until_at <= CAST($5 AS bigint)
+      AND parked.who IN (sources.driver || ':' || sources.account,
+                         sources.driver || ':' || sources.account || '/' || CASE WHEN sources.read_as = '' THEN sources.calendar ELSE sources.read_as END))
+ORDER BY sources.next_at, sources.id LIMIT $6
 `
 
 type DueSourcesParams struct {
+	Driver   string
+	Account  string
 	Now      int64
-	Skewed   int64
 	Latest   int64
 	Unparked int64
-	Each     int64
 	Most     int32
 }
 
 type DueSourcesRow struct {
-	ID      string
-	Driver  string
-	Account string
+	ID     string
+	NextAt int64
 }
 
 // What is due, who works on it, and what came of it. "Leased" rows are somebody's; a lease that reaches further than
 // any lease does was given by a clock that has been set back since, and does not count.
-// The sources to pull, some of each connection, those that wait longest first. A source that was read in the future was
-// read before the clock was set back.
+// The sources of a connection to pull, those that wait longest first.
 func (q *Queries) DueSources(ctx context.Context, arg DueSourcesParams) ([]DueSourcesRow, error) {
 	rows, err := q.db.QueryContext(ctx, dueSources,
+		arg.Driver,
+		arg.Account,
 		arg.Now,
-		arg.Skewed,
 		arg.Latest,
 		arg.Unparked,
-		arg.Each,
 		arg.Most,
 	)
 	if err != nil {
@@ -263,7 +255,7 @@ func (q *Queries) DueSources(ctx context.Context, arg DueSourcesParams) ([]DueSo
 	var items []DueSourcesRow
 	for rows.Next() {
 		var i DueSourcesRow
-		if err := rows.Scan(&i.ID, &i.Driver, &i.Account); err != nil {
+		if err := rows.Scan(&i.ID, &i.NextAt); err != nil {
 			return nil, err
 		}
 		items = append(items, i)
@@ -509,7 +501,7 @@ func (q *Queries) LeaseStep(ctx context.Context, arg LeaseStepParams) (int64, er
 
 const leasesOf = `-- name: LeasesOf :many
 SELECT driver, account, count(*) AS pulls FROM sources
-WHERE leased_until > CAST($1 AS bigint) AND leased_until <= CAST($2 AS bigint) AND leased_by = $3
+WHERE leased_until > 0 AND leased_until > CAST($1 AS bigint) AND leased_until <= CAST($2 AS bigint) AND leased_by = $3
 GROUP BY driver, account
 `
 
@@ -525,7 +517,7 @@ type LeasesOfRow struct {
 	Pulls   int64
 }
 
-// How many sources of each connection are being pulled on behalf of one process.
+// How many sources of each connection are being pulled on behalf of one process. "> 0" is the index's, here and below.
 func (q *Queries) LeasesOf(ctx context.Context, arg LeasesOfParams) ([]LeasesOfRow, error) {
 	rows, err := q.db.QueryContext(ctx, leasesOf, arg.Now, arg.Latest, arg.LeasedBy)
 	if err != nil {
@@ -695,7 +687,7 @@ func (q *Queries) MessagesOfOutcome(ctx context.Context, arg MessagesOfOutcomePa
 
 const nextDue = `-- name: NextDue :one
 SELECT CAST(COALESCE((SELECT MIN(next_at) FROM sources WHERE next_at > CAST($1 AS bigint)), 0) AS bigint) AS source,
-       CAST(COALESCE((SELECT MIN(step_at) FROM schedules WHERE step_at > CAST($1 AS bigint)), 0) AS bigint) AS step,
+       CAST(COALESCE((SELECT MIN(step_at) FROM schedules WHERE step_at > 0 AND step_at > CAST($1 AS bigint)), 0) AS bigint) AS step,
        CAST(COALESCE((SELECT MIN(next_at) FROM chores WHERE next_at > CAST($1 AS bigint)), 0) AS bigint) AS chore,
        CAST(COALESCE((SELECT MIN(due_at) FROM messages WHERE outcome = 0 AND due_at > CAST($1 AS bigint)), 0) AS bigint) AS message
 `
@@ -902,6 +894,21 @@ type PutSettingParams struct {
 
 func (q *Queries) PutSetting(ctx context.Context, arg PutSettingParams) error {
 	_, err := q.db.ExecContext(ctx, putSetting, arg.Name, arg.Value)
+	return err
+}
+
+const readInFuture = `-- name: ReadInFuture :exec
+UPDATE sources SET next_at = CAST($1 AS bigint), tried_at = 0 WHERE tried_at > CAST($2 AS bigint)
+`
+
+type ReadInFutureParams struct {
+	Now    int64
+	Skewed int64
+}
+
+// A source that was tried in the future was tried before the clock was set back.
+func (q *Queries) ReadInFuture(ctx context.Context, arg ReadInFutureParams) error {
+	_, err := q.db.ExecContext(ctx, readInFuture, arg.Now, arg.Skewed)
 	return err
 }
 
@@ -1122,14 +1129,14 @@ func (q *Queries) Spend(ctx context.Context, arg SpendParams) (int64, error) {
 }
 
 const undecidedBefore = `-- name: UndecidedBefore :one
-SELECT count(*) FROM undecided WHERE since <= CAST($1 AS bigint)
+SELECT EXISTS (SELECT 1 FROM undecided WHERE since <= CAST($1 AS bigint))
 `
 
-func (q *Queries) UndecidedBefore(ctx context.Context, before int64) (int64, error) {
+func (q *Queries) UndecidedBefore(ctx context.Context, before int64) (bool, error) {
 	row := q.db.QueryRowContext(ctx, undecidedBefore, before)
-	var count int64
-	err := row.Scan(&count)
-	return count, err
+	var exists bool
+	err := row.Scan(&exists)
+	return exists, err
 }
 
 const unpark = `-- name: Unpark :exec
