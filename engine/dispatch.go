@@ -10,12 +10,6 @@ import (
 	"example.com/syncd/connectors"
 )
 
-// How long work may take until it counts as abandoned, and is admitted anew.
-const (
-	lease      = 5 * time.Minute // of a pull for a page, a message or a step
-	choreLease = 15 * time.Minute
-)
-
 // How often a process looks for what is due. When it was told of something, it looks at once.
 const (
 	looksEvery = time.Second
