@@ -165,6 +165,9 @@ func (e *Engine) workers() map[Kind]int {
 func (e *Engine) rounds(ctx context.Context) error {
 	for ctx.Err() == nil {
 		_, next, err := e.round(ctx)
+		e.mu.Lock()
+		e.failing = err != nil && ctx.Err() == nil
+		e.mu.Unlock()
 		rest := looksEvery
 		if err != nil && ctx.Err() == nil {
 			rest = failsRest

@@ -27,9 +27,12 @@ var (
 	killSeed = flag.Uint64("killseed", 1, "what the kill tests draw from")
 )
 
-// settles is how long it may take behind the last kill until everything has been delivered. What a dead replica has
-// leased comes free within a minute.
-const settles = 3 * time.Minute
+// How long it may take behind the last kill until everything has been delivered: a daemon that comes back to its file takes
+// up at once what it had begun; what a dead replica has leased comes free within a minute.
+const (
+	settlesAlone  = 25 * time.Second
+	settlesShared = 3 * time.Minute
+)
 
 // round is how many kills there are at most until it is looked at what has come of them.
 const round = 25
@@ -265,7 +268,11 @@ func (s *siege) settle() (d deliveries) {
 	s.t.Helper()
 	began := time.Now()
 	var want, got []string
-	if !until(settles, func() bool {
+	within := settlesAlone
+	if s.server != nil {
+		within = settlesShared
+	}
+	if !until(within, func() bool {
 		s.revive()
 		want = s.tn.truth(s.policy)
 		d = delivered(s.t, s.replicas...)
