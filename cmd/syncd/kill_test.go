@@ -9,8 +9,10 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -47,6 +49,7 @@ type siege struct {
 	server   *postgrestest.Server // nil: SQLite
 	outages  int
 	paused   sync.WaitGroup
+	frozen   atomic.Pointer[replica]
 
 	counts   map[string]int
 	settling time.Duration
@@ -87,6 +90,12 @@ func TestKillsOfReplicas(t *testing.T) {
 	s.replicas = []*replica{newReplica(t, "one", url, s.tn.Tenant), newReplica(t, "two", url, s.tn.Tenant)}
 	s.run(func(n int) {
 		one := s.replicas[s.r.IntN(2)]
+		if n%20 == 10 {
+			s.freeze(one)
+		}
+		if s.frozen.Load() == one {
+			one = s.replicas[(slices.Index(s.replicas, one)+1)%2]
+		}
 		s.wait(one)
 		switch s.r.IntN(8) {
 		case 0:
@@ -94,7 +103,7 @@ func TestKillsOfReplicas(t *testing.T) {
 			one.stop()
 			one.start()
 		case 1, 2:
-			s.pause(one)
+			s.pause(one, time.Duration(500+s.r.IntN(4000))*time.Millisecond)
 			return
 		case 3:
 			s.restartServer()
@@ -228,17 +237,26 @@ func (s *siege) ended(r *replica, how string) {
 	}
 }
 
-// pause stops a replica, and has it go on some seconds later.
-func (s *siege) pause(r *replica) {
+// pause stops a replica, and has it go on some time later.
+func (s *siege) pause(r *replica, rest time.Duration) {
 	s.counts["paused"]++
-	rest := time.Duration(500+s.r.IntN(4000)) * time.Millisecond
 	process := r.cmd.Process
 	r.signal(syscall.SIGSTOP)
 	s.paused.Add(1)
 	time.AfterFunc(rest, func() {
 		defer s.paused.Done()
+		s.frozen.CompareAndSwap(r, nil)
 		_ = process.Signal(syscall.SIGCONT) // it may have been killed
 	})
+}
+
+// freeze stops a replica until all that it had leased is somebody else's, whatever transaction it was in. It is not
+// killed meanwhile: it has to wake up. That takes longer than CI has time for.
+func (s *siege) freeze(r *replica) {
+	if *kills > round && s.frozen.CompareAndSwap(nil, r) {
+		s.counts["frozen"]++
+		s.pause(r, 50*time.Second)
+	}
 }
 
 // restartServer restarts PostgreSQL, in either way.
