@@ -165,9 +165,6 @@ func (e *Engine) workers() map[Kind]int {
 func (e *Engine) rounds(ctx context.Context) error {
 	for ctx.Err() == nil {
 		_, next, err := e.round(ctx)
-		e.mu.Lock()
-		e.failing = err != nil && ctx.Err() == nil
-		e.mu.Unlock()
 		rest := looksEvery
 		if err != nil && ctx.Err() == nil {
 			rest = failsRest
@@ -176,6 +173,9 @@ func (e *Engine) rounds(ctx context.Context) error {
 		if until := next.Sub(e.Now()); err == nil && !next.IsZero() && until < rest {
 			rest = max(until, 10*time.Millisecond)
 		}
+		e.mu.Lock()
+		e.failing = err != nil && ctx.Err() == nil
+		e.mu.Unlock()
 		e.pause(ctx, e.jitter(rest), e.wake)
 	}
 	return nil
