@@ -1,6 +1,6 @@
 # make test is all that a change has to pass. It needs Go; without Node, tests against peers from npm are skipped.
 
-.PHONY: test vet staticcheck vuln generate record soak fuzz bench
+.PHONY: test vet staticcheck vuln generate record soak killsoak fuzz bench
 
 test: vet staticcheck
 	go test -timeout 20m ./...
@@ -30,6 +30,12 @@ record:
 soak:
 	go test ./engine -run TestHistories -histories 2000 -timeout 2h
 	go test ./connectors/google ./connectors/outlook ./connectors/coordinator -run TestStories -story 10000 -stories 20000 -timeout 2h
+
+# Two hundred kills of daemons on SQLite, and as many of replicas on PostgreSQL, which restarts meanwhile. KILLSEED=n
+# draws others.
+KILLSEED ?= 1
+killsoak:
+	go test ./cmd/syncd -run '^TestKills' -v -kills 200 -killseed $(KILLSEED) -timeout 2h
 
 # What the documentation says of speed. The comparison with other engines is a module of its own.
 bench:

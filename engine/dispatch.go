@@ -10,12 +10,6 @@ import (
 	"example.com/syncd/connectors"
 )
 
-// How long work may take until it counts as abandoned, and is admitted anew.
-const (
-	lease      = 5 * time.Minute // of a pull for a page, a message or a step
-	choreLease = 15 * time.Minute
-)
-
 // How often a process looks for what is due. When it was told of something, it looks at once.
 const (
 	looksEvery = time.Second
@@ -28,7 +22,7 @@ const tidiesEvery = time.Hour
 // admission is what this process can do now.
 func (e *Engine) admission() Admission {
 	a := Admission{
-		By: e.Name, Now: e.Now(), Lease: lease, ChoreLease: choreLease, Connections: map[string]bool{},
+		By: e.Name, Now: e.Now(), Lease: lease, Connections: map[string]bool{},
 		Pulls: 2 * e.Parallel, Each: max(1, 2*e.Parallel-len(e.Connections)+1), Chores: map[string]bool{},
 	}
 	for _, c := range e.Connections {
@@ -181,6 +175,9 @@ func (e *Engine) rounds(ctx context.Context) error {
 		if until := next.Sub(e.Now()); err == nil && !next.IsZero() && until < rest {
 			rest = max(until, 10*time.Millisecond)
 		}
+		e.mu.Lock()
+		e.failing = err != nil && ctx.Err() == nil
+		e.mu.Unlock()
 		e.pause(ctx, e.jitter(rest), e.wake)
 	}
 	return nil

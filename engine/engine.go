@@ -98,6 +98,7 @@ type Engine struct {
 	broken  string                     // why newer rules are not in force
 	granted map[string]map[string]bool // by connection: users to look at anew
 	roundAt time.Time
+	failing bool // the last round failed
 }
 
 // rules are Rules in use. They never change.
@@ -236,6 +237,7 @@ func (e *Engine) adopt(ctx context.Context) error {
 // Health says whether the process does its work.
 type Health struct {
 	RoundAt time.Time // when it looked last for what is due; zero: not yet
+	Failing bool      // the last look failed, because the store can't be used; the log says why
 	Rules   string    // why the newest rules are not in force, "" if they are
 }
 
@@ -243,7 +245,7 @@ type Health struct {
 func (e *Engine) Health() Health {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	return Health{RoundAt: e.roundAt, Rules: e.broken}
+	return Health{RoundAt: e.roundAt, Failing: e.failing, Rules: e.broken}
 }
 
 // connected reports whether the source's connection is still configured. What an operator has taken

@@ -75,12 +75,14 @@ func (e *Engine) Work(ctx context.Context, j Job) error {
 func (e *Engine) chore(f func(ctx context.Context, subject string) (next time.Time, err error)) func(context.Context, Job) error {
 	return func(ctx context.Context, j Job) error {
 		name := j.Kind.Chore(j.Subject)
-		if err := e.Store.BeginChore(ctx, name, j.Fence, e.Now().Add(choreLease)); err != nil {
+		extend := func() error { return e.Store.BeginChore(ctx, name, j.Fence, e.Now().Add(lease)) }
+		if err := extend(); err != nil {
 			return err
 		}
-		next, err := f(ctx, j.Subject)
-		if ctx.Err() != nil {
-			return ctx.Err()
+		held, release := e.hold(ctx, extend)
+		next, err := f(held, j.Subject)
+		if lost := release(); lost != nil {
+			return lost
 		}
 		r := ChoreReport{DoneAt: e.Now(), Next: next}
 		if err != nil {

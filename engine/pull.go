@@ -49,9 +49,13 @@ func (e *Engine) pull(ctx context.Context, j Job) error {
 		return e.Store.Report(ctx, s.ID, j.Fence, s.PullReport)
 	}
 	x := e.inUse()
-	got, err := e.catchUp(ctx, c.Connector, x, s, j.Fence)
-	if ctx.Err() != nil {
-		return ctx.Err()
+	held, release := e.hold(ctx, func() error {
+		_, err := e.Store.Begin(ctx, s.ID, j.Fence, e.Now().Add(lease))
+		return err
+	})
+	got, err := e.catchUp(held, c.Connector, x, s)
+	if lost := release(); lost != nil {
+		return lost
 	}
 	var broken *storeError
 	if errors.As(err, &broken) || errors.Is(err, ErrStale) {
@@ -88,7 +92,7 @@ func (e *storeError) Error() string { return e.err.Error() }
 func (e *storeError) Unwrap() error { return e.err }
 
 // catchUp pulls s until there is nothing more.
-func (e *Engine) catchUp(ctx context.Context, c connectors.Connector, x *rules, s SourceState, fence int64) (got catch, err error) {
+func (e *Engine) catchUp(ctx context.Context, c connectors.Connector, x *rules, s SourceState) (got catch, err error) {
 	saved, cur, reading := s.Cursor, s.Cursor, s.Reading
 	if reading != x.fingerprint {
 		cur = "" // its copies were read in another way: list anew
@@ -100,12 +104,7 @@ func (e *Engine) catchUp(ctx context.Context, c connectors.Connector, x *rules, 
 	}
 	restarted := false
 	horizon := e.horizon(s.ID)
-	for n := range maxPages {
-		if n > 0 {
-			if _, err := e.Store.Begin(ctx, s.ID, fence, e.Now().Add(lease)); err != nil {
-				return got, &storeError{fmt.Errorf("go on pulling %s: %w", s.ID, err)}
-			}
-		}
+	for range maxPages {
 		if cur == "" {
 			reading = x.fingerprint
 		}

@@ -123,8 +123,8 @@ type Store interface {
 type Admission struct {
 	By  string // the process
 	Now time.Time
-	// Lease is how long the work may take until it counts as abandoned, ChoreLease the same for a chore that has begun.
-	Lease, ChoreLease time.Duration
+	// Lease is how long work may take until it counts as abandoned, if nobody says that it goes on.
+	Lease time.Duration
 	// Connections are those whose sources may be pulled. Pulls is how many this process may have under way at a time,
 	// Each how many of one connection.
 	Connections map[string]bool

@@ -140,6 +140,8 @@ func (c Config) ready(w http.ResponseWriter, _ *http.Request) {
 	switch {
 	case h.RoundAt.IsZero():
 		problem(w, http.StatusServiceUnavailable, "the daemon has not looked yet for what is due")
+	case h.Failing:
+		problem(w, http.StatusServiceUnavailable, "the store can't be used, and is tried again; the daemon's log says why")
 	case c.Now().Sub(h.RoundAt) > c.Late:
 		problem(w, http.StatusServiceUnavailable, "the daemon looked last for what is due at "+h.RoundAt.UTC().Format(time.RFC3339)+"; its log says why")
 	default:

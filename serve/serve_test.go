@@ -21,6 +21,9 @@ import (
 
 var now = time.Date(2026, 11, 23, 8, 0, 0, 0, time.UTC)
 
+// failed is when a look was that failed.
+var failed = now.Add(-2 * time.Second)
+
 // shelf is a store's read side.
 type shelf struct {
 	engine.Reader
@@ -47,7 +50,7 @@ func (s shelf) Chores(context.Context) ([]engine.Chore, error) {
 func handler(s shelf, token string, passed time.Time) http.Handler {
 	return Handler(Config{
 		Reader: s, Token: token, Late: time.Minute, Now: func() time.Time { return now }, Log: slog.New(slog.DiscardHandler),
-		Health: func() engine.Health { return engine.Health{RoundAt: passed} },
+		Health: func() engine.Health { return engine.Health{RoundAt: passed, Failing: passed.Equal(failed)} },
 	})
 }
 
@@ -73,6 +76,7 @@ func TestHandler(t *testing.T) {
 		{"alive", "/livez", "", "", shelf{}, time.Time{}, 200, "ok"},
 		{"before the first pass", "/readyz", "", "", shelf{}, time.Time{}, 503, "not looked yet"},
 		{"ready", "/readyz", "", "", shelf{}, now.Add(-time.Second), 200, "ok"},
+		{"no store", "/readyz", "", "", shelf{}, failed, 503, "the store can't be used"},
 		{"stuck", "/readyz", "", "", shelf{}, now.Add(-time.Hour), 503, "2026-11-23T07:00:00Z"},
 		{"without a token", "/api/v1/schedules", "", "t", shelf{}, now, 401, "Bearer TOKEN"},
 		{"with another token", "/api/v1/schedules", "Bearer x", "t", shelf{}, now, 401, "Bearer TOKEN"},

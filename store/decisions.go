@@ -79,7 +79,7 @@ func (s *Store) Decide(ctx context.Context, rules string, n int, now time.Time, 
 }
 
 func undecided(ctx context.Context, q *txn, n int, now time.Time) ([]db.UndecidedRow, error) {
-	rows, err := q.Undecided(ctx, db.UndecidedParams{Now: ms(now), Skewed: ms(now.Add(longestWait)), Most: int32(n)})
+	rows, err := q.Undecided(ctx, db.UndecidedParams{Now: ms(now), Skewed: ms(now.Add(skew)), PutOff: ms(now.Add(longestWait)), Most: int32(n)})
 	if err != nil {
 		return nil, fmt.Errorf("read the undecided meetings: %w", err)
 	}

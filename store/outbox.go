@@ -68,7 +68,7 @@ func (s *Store) Take(ctx context.Context, target string, n int, now, until time.
 			return fmt.Errorf("wait for others that deliver: %w", err)
 		}
 		c := timesOf(now, until.Sub(now))
-		rows, err := q.DueMessages(ctx, db.DueMessagesParams{Target: target, Now: c.now, Skewed: ms(now.Add(longestWait)), Latest: c.latest, Most: int32(n)})
+		rows, err := q.DueMessages(ctx, db.DueMessagesParams{Target: target, Now: c.now, Skewed: c.skewed, Latest: c.latest, Most: int32(n)})
 		if err != nil {
 			return err
 		}
@@ -103,12 +103,12 @@ func take(ctx context.Context, q *txn, r db.Message, until time.Time) (engine.Me
 // Delivered notes what came of a message.
 func (s *Store) Delivered(ctx context.Context, m engine.Message, r engine.DeliveryReport) error {
 	return s.within(ctx, func(q *txn) error {
-		end := db.EndMessageParams{ID: m.ID, Fence: m.Fence, DueAt: ms(r.At), Error: r.Error}
+		end := db.EndMessageParams{ID: m.ID, Fence: m.Fence, DueAt: ms(r.At), DoneAt: ms(r.At), Error: r.Error}
 		switch {
 		case r.Error == "":
-			end.Outcome, end.DoneAt = delivered, ms(r.At)
+			end.Outcome = delivered
 		case r.GaveUp:
-			end.Outcome, end.DoneAt = gaveUp, ms(r.At)
+			end.Outcome = gaveUp
 			q.need(engine.Job{Kind: engine.Deliver, Subject: m.Target}) // what waited behind it
 		default:
 			end.DueAt, end.Early = ms(r.Again), r.Early

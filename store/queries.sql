@@ -76,7 +76,9 @@ ORDER BY 1
 ON CONFLICT (meeting) DO UPDATE SET mark = undecided.mark + 1, tries = 0;
 
 -- name: Undecided :many
-SELECT meeting, mark, tries FROM undecided WHERE since <= CAST(sqlc.arg(now) AS bigint) OR since > CAST(sqlc.arg(skewed) AS bigint)
+-- What was not put off is due at once: if it is so in the future, the clock has been set back since.
+SELECT meeting, mark, tries FROM undecided
+WHERE since <= CAST(sqlc.arg(now) AS bigint) OR since > CASE WHEN tries = 0 THEN CAST(sqlc.arg(skewed) AS bigint) ELSE CAST(sqlc.arg(put_off) AS bigint) END
 ORDER BY since, meeting LIMIT sqlc.arg(most);
 
 -- name: PostponeUndecided :exec

@@ -60,8 +60,9 @@ INSERT INTO chores (name, next_at) VALUES (sqlc.arg(name), sqlc.arg(next_at))
 ON CONFLICT (name) DO UPDATE SET next_at = CASE WHEN chores.next_at < excluded.next_at THEN chores.next_at ELSE excluded.next_at END;
 
 -- name: DueChores :many
+-- What was never done is due at once, whatever the clock was when it was noted.
 SELECT * FROM chores
-WHERE (next_at <= CAST(sqlc.arg(now) AS bigint) OR done_at > CAST(sqlc.arg(skewed) AS bigint))
+WHERE (next_at <= CAST(sqlc.arg(now) AS bigint) OR done_at = 0 OR done_at > CAST(sqlc.arg(skewed) AS bigint))
   AND (leased_until <= CAST(sqlc.arg(now) AS bigint) OR leased_until > CAST(sqlc.arg(latest) AS bigint))
 ORDER BY next_at, name;
 
@@ -146,11 +147,12 @@ WHERE schedules.end_at > CAST(sqlc.arg(now) AS bigint) AND schedules.state <> 'c
 ORDER BY schedules.id LIMIT sqlc.arg(most);
 
 -- name: DueMessages :many
--- Messages that may be delivered now: nothing of the same schedule, plan or meeting waits before them. SQLite joins in the
--- order of CROSS JOIN: left to itself it looks at everything that waits, for each message.
+-- Messages that may be delivered now: nothing of the same schedule, plan or meeting waits before them. One that was
+-- written, or tried last, in the future waits for a clock that has been set back since.
+-- SQLite joins in the order of CROSS JOIN: left to itself it looks at everything that waits, for each message.
 SELECT m.* FROM messages AS m
 WHERE m.target = sqlc.arg(target) AND m.outcome = 0
-  AND (m.due_at <= CAST(sqlc.arg(now) AS bigint) OR m.due_at > CAST(sqlc.arg(skewed) AS bigint))
+  AND (m.due_at <= CAST(sqlc.arg(now) AS bigint) OR CASE WHEN m.attempts = 0 THEN m.written_at ELSE m.done_at END > CAST(sqlc.arg(skewed) AS bigint))
   AND (m.leased_until <= CAST(sqlc.arg(now) AS bigint) OR m.leased_until > CAST(sqlc.arg(latest) AS bigint))
   AND NOT EXISTS (SELECT 1 FROM messages AS b WHERE b.schedule = m.schedule AND b.target = m.target AND b.id < m.id AND b.outcome = 0 AND NOT b.early)
   AND NOT EXISTS (SELECT 1 FROM messages AS b WHERE b.plan = m.plan AND b.target = m.target AND b.id < m.id AND b.outcome = 0 AND NOT b.early)
@@ -163,7 +165,7 @@ ORDER BY m.due_at, m.id LIMIT sqlc.arg(most);
 UPDATE messages SET leased_until = sqlc.arg(leased_until), fence = fence + 1, attempts = attempts + 1, early = FALSE WHERE id = sqlc.arg(id) RETURNING fence, attempts;
 
 -- name: EndMessage :execrows
--- Who comes behind its lease notes nothing: somebody else delivers it.
+-- Who comes behind its lease notes nothing: somebody else delivers it. What waits on was "done" when it was tried last.
 UPDATE messages SET outcome = sqlc.arg(outcome), done_at = sqlc.arg(done_at), due_at = sqlc.arg(due_at), early = sqlc.arg(early), keys = keys + CAST(sqlc.arg(keys) AS bigint),
     error = sqlc.arg(error), leased_until = 0
 WHERE id = sqlc.arg(id) AND fence = sqlc.arg(fence) AND outcome = 0;
@@ -209,7 +211,8 @@ WHERE schedule_meetings.schedule = sqlc.arg(schedule) AND undecided.tries = 0;
 UPDATE sources SET fresh = fresh + CAST(sqlc.arg(fresh) AS bigint), stale = stale + CAST(sqlc.arg(stale) AS bigint) WHERE id = sqlc.arg(id);
 
 -- name: UndecidedBefore :one
-SELECT EXISTS (SELECT 1 FROM undecided WHERE since <= CAST(sqlc.arg(before) AS bigint));
+SELECT CAST(EXISTS (SELECT 1 FROM undecided WHERE since <= CAST(sqlc.arg(before) AS bigint))
+    OR EXISTS (SELECT 1 FROM undecided WHERE since > CASE WHEN tries = 0 THEN CAST(sqlc.arg(skewed) AS bigint) ELSE CAST(sqlc.arg(put_off) AS bigint) END) AS boolean);
 
 -- name: Progress :one
 SELECT (SELECT count(*) FROM sources) AS sources,

@@ -207,8 +207,7 @@ func inTurn(due [][]db.DueSourcesRow) (ids []string) {
 	}
 }
 
-func admitChores(ctx context.Context, q *txn, a engine.Admission, _ times) error {
-	c := timesOf(a.Now, max(a.Lease, a.ChoreLease))
+func admitChores(ctx context.Context, q *txn, a engine.Admission, c times) error {
 	rows, err := q.DueChores(ctx, db.DueChoresParams{Now: c.now, Skewed: c.skewed, Latest: c.latest})
 	if err != nil {
 		return fmt.Errorf("read the chores that are due: %w", err)
@@ -254,7 +253,7 @@ const forgotten = 5 * time.Second
 // admitRest has done what a transaction has had a job for, if that got lost, and what waited for a time.
 func admitRest(ctx context.Context, q *txn, a engine.Admission, c times) error {
 	for _, t := range a.Targets {
-		due, err := q.DueMessages(ctx, db.DueMessagesParams{Target: t, Now: c.now, Skewed: ms(a.Now.Add(longestWait)), Latest: c.latest, Most: 1})
+		due, err := q.DueMessages(ctx, db.DueMessagesParams{Target: t, Now: c.now, Skewed: c.skewed, Latest: c.latest, Most: 1})
 		if err != nil {
 			return fmt.Errorf("read what %s can be told: %w", t, err)
 		}
@@ -262,7 +261,7 @@ func admitRest(ctx context.Context, q *txn, a engine.Admission, c times) error {
 			q.need(engine.Job{Kind: engine.Deliver, Subject: t})
 		}
 	}
-	lost, err := q.UndecidedBefore(ctx, ms(a.Now.Add(-forgotten)))
+	lost, err := q.UndecidedBefore(ctx, db.UndecidedBeforeParams{Before: ms(a.Now.Add(-forgotten)), Skewed: c.skewed, PutOff: ms(a.Now.Add(longestWait))})
 	if err != nil {
 		return fmt.Errorf("look for undecided meetings: %w", err)
 	}

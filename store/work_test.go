@@ -24,7 +24,7 @@ func TestAChoreUnderWay(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			a := engine.Admission{By: "one", Now: at, Lease: 5 * time.Minute, ChoreLease: 15 * time.Minute, Chores: map[string]bool{name: true}}
+			a := engine.Admission{By: "one", Now: at, Lease: 15 * time.Minute, Chores: map[string]bool{name: true}}
 			if _, err := s.Dispatch(t.Context(), a); err != nil {
 				t.Fatal(err)
 			}

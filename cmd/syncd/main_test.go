@@ -20,7 +20,17 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"syncd": main, "xdg-open": browser, "open": browser})
+	testscript.Main(m, map[string]func(){"syncd": main, "syncd-orphan": orphan, "xdg-open": browser, "open": browser})
+}
+
+// orphan is main for a process that is to be killed: it ends when its input does, so that it does not outlive a test that
+// was killed itself.
+func orphan() {
+	go func() {
+		_, _ = io.Copy(io.Discard, os.Stdin)
+		os.Exit(3)
+	}()
+	main()
 }
 
 // TestScript runs the program as users do. Each script is a file in testdata/script.

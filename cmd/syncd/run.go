@@ -64,10 +64,13 @@ func (c *runCommand) Run(ctx context.Context, s streams) error {
 		return usageError{err}
 	}
 	st, err := store.Open(ctx, cfg.Store)
-	if err != nil {
-		return err
+	if err == nil {
+		err = errors.Join(c.runOn(ctx, s, cfg, rules, st, keys, log), st.Close())
 	}
-	return errors.Join(c.runOn(ctx, s, cfg, rules, st, keys, log), st.Close())
+	if !c.Once && ctx.Err() != nil && errors.Is(err, context.Canceled) {
+		return nil // it was told to end before it had begun
+	}
+	return err
 }
 
 // runOn makes an engine on the store, and has it work.

@@ -115,13 +115,13 @@ func TestTwoTenants(t *testing.T) {
 		at(10, 15).UTC().Format(time.RFC3339) + " Meeting 5 " + both,
 	}
 	slices.Sort(want)
-	if diff := cmp.Diff(want, delivered(t, filepath.Join(folder, "schedules.jsonl"))); diff != "" {
+	if diff := cmp.Diff(want, recordedIn(t, filepath.Join(folder, "schedules.jsonl"))); diff != "" {
 		t.Errorf("what is recorded, and for whom (-want +got):\n%s\n%s", diff, &out)
 	}
 }
 
-// delivered are the schedules in the file, a line each.
-func delivered(t *testing.T, file string) []string {
+// recordedIn are the schedules in the file, a line each.
+func recordedIn(t *testing.T, file string) []string {
 	t.Helper()
 	b, err := os.ReadFile(file)
 	if err != nil {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"sync/atomic"
 	"time"
 
 	"example.com/syncd/calendar"
@@ -27,7 +28,9 @@ type fiber struct {
 	back chan error
 	over bool
 	err  error
-	at   place // where it stands, if it is one of these
+	// begun says that it has taken up its job.
+	begun atomic.Bool
+	at    place // where it stands, if it is one of these
 }
 
 // A place is one between two store operations.
@@ -129,18 +132,24 @@ func (g gate) PutSources(ctx context.Context, s []calendar.Source, now time.Time
 	return around0(ctx, func() error { return g.Store.PutSources(ctx, s, now) })
 }
 
-func (g gate) Dispatch(ctx context.Context, a engine.Admission) (n int, next time.Time, err error) {
+func (g gate) Dispatch(ctx context.Context, a engine.Admission) (engine.Admitted, error) {
 	if g.flaw.is(endlessLease) {
 		a.Lease = 1000 * time.Hour
 	}
-	n, err = around(ctx, func() (n int, err error) {
-		n, next, err = g.Store.Dispatch(ctx, a)
-		return n, err
-	})
-	return n, next, err
+	return around(ctx, func() (engine.Admitted, error) { return g.Store.Dispatch(ctx, a) })
+}
+
+// goesOn reports whether a job that has begun says that it goes on. It does so beside its work, and a process that stops
+// does not get to it: here none ever does.
+func (g gate) goesOn(ctx context.Context) bool {
+	f, ok := ctx.Value(fiberKey{}).(*fiber)
+	return ok && f.begun.Swap(true)
 }
 
 func (g gate) Begin(ctx context.Context, src calendar.SourceID, fence int64, until time.Time) (engine.SourceState, error) {
+	if g.goesOn(ctx) {
+		return engine.SourceState{}, nil
+	}
 	return around(ctx, func() (engine.SourceState, error) { return g.Store.Begin(ctx, src, fence, until) })
 }
 
@@ -239,6 +248,9 @@ func (g gate) Recheck(ctx context.Context, access int64, now time.Time) error {
 }
 
 func (g gate) BeginChore(ctx context.Context, name string, fence int64, until time.Time) error {
+	if g.goesOn(ctx) {
+		return nil
+	}
 	return around0(ctx, func() error { return g.Store.BeginChore(ctx, name, fence, until) })
 }
 

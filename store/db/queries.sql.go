@@ -1489,13 +1489,15 @@ func (q *Queries) SubscriptionsOf(ctx context.Context, source string) ([]Subscri
 }
 
 const undecided = `-- name: Undecided :many
-SELECT meeting, mark, tries FROM undecided WHERE since <= CAST($1 AS bigint) OR since > CAST($2 AS bigint)
-ORDER BY since, meeting LIMIT $3
+SELECT meeting, mark, tries FROM undecided
+WHERE since <= CAST($1 AS bigint) OR since > CASE WHEN tries = 0 THEN CAST($2 AS bigint) ELSE CAST($3 AS bigint) END
+ORDER BY since, meeting LIMIT $4
 `
 
 type UndecidedParams struct {
 	Now    int64
 	Skewed int64
+	PutOff int64
 	Most   int32
 }
 
@@ -1505,8 +1507,14 @@ type UndecidedRow struct {
 	Tries   int64
 }
 
+// What was not put off is due at once: if it is so in the future, the clock has been set back since.
 func (q *Queries) Undecided(ctx context.Context, arg UndecidedParams) ([]UndecidedRow, error) {
-	rows, err := q.db.QueryContext(ctx, undecided, arg.Now, arg.Skewed, arg.Most)
+	rows, err := q.db.QueryContext(ctx, undecided,
+		arg.Now,
+		arg.Skewed,
+		arg.PutOff,
+		arg.Most,
+	)
 	if err != nil {
 		return nil, err
 	}

@@ -98,7 +98,7 @@ func (q *Queries) DoneChore(ctx context.Context, arg DoneChoreParams) (int64, er
 
 const dueChores = `-- name: DueChores :many
 SELECT name, next_at, leased_until, fence, done_at, error FROM chores
-WHERE (next_at <= CAST($1 AS bigint) OR done_at > CAST($2 AS bigint))
+WHERE (next_at <= CAST($1 AS bigint) OR done_at = 0 OR done_at > CAST($2 AS bigint))
   AND (leased_until <= CAST($1 AS bigint) OR leased_until > CAST($3 AS bigint))
 ORDER BY next_at, name
 `
@@ -109,6 +109,7 @@ type DueChoresParams struct {
 	Latest int64
 }
 
+// What was never done is due at once, whatever the clock was when it was noted.
 func (q *Queries) DueChores(ctx context.Context, arg DueChoresParams) ([]Chore, error) {
 	rows, err := q.db.QueryContext(ctx, dueChores, arg.Now, arg.Skewed, arg.Latest)
 	if err != nil {
@@ -142,7 +143,7 @@ func (q *Queries) DueChores(ctx context.Context, arg DueChoresParams) ([]Chore, 
 const dueMessages = `-- name: DueMessages :many
 SELECT m.id, m.target, m.plan, m.schedule, m.revision, m.state, m.data, m.early, m.keys, m.written_at, m.due_at, m.attempts, m.error, m.outcome, m.done_at, m.leased_until, m.fence FROM messages AS m
 WHERE m.target = $1 AND m.outcome = 0
-  AND (m.due_at <= CAST($2 AS bigint) OR m.due_at > CAST($3 AS bigint))
+  AND (m.due_at <= CAST($2 AS bigint) OR CASE WHEN m.attempts = 0 THEN m.written_at ELSE m.done_at END > CAST($3 AS bigint))
   AND (m.leased_until <= CAST($2 AS bigint) OR m.leased_until > CAST($4 AS bigint))
   AND NOT EXISTS (SELECT 1 FROM messages AS b WHERE b.schedule = m.schedule AND b.target = m.target AND b.id < m.id AND b.outcome = 0 AND NOT b.early)
   AND NOT EXISTS (SELECT 1 FROM messages AS b WHERE b.plan = m.plan AND b.target = m.target AND b.id < m.id AND b.outcome = 0 AND NOT b.early)
@@ -160,8 +161,9 @@ type DueMessagesParams struct {
 	Most   int32
 }
 
-// Messages that may be delivered now: nothing of the same schedule, plan or meeting waits before them. SQLite joins in the
-// order of CROSS JOIN: left to itself it looks at everything that waits, for each message.
+// Messages that may be delivered now: nothing of the same schedule, plan or meeting waits before them. One that was
+// written, or tried last, in the future waits for a clock that has been set back since.
+// SQLite joins in the order of CROSS JOIN: left to itself it looks at everything that waits, for each message.
 func (q *Queries) DueMessages(ctx context.Context, arg DueMessagesParams) ([]Message, error) {
 	rows, err := q.db.QueryContext(ctx, dueMessages,
 		arg.Target,
@@ -322,7 +324,7 @@ type EndMessageParams struct {
 	Fence   int64
 }
 
-// Who comes behind its lease notes nothing: somebody else delivers it.
+// Who comes behind its lease notes nothing: somebody else delivers it. What waits on was "done" when it was tried last.
 func (q *Queries) EndMessage(ctx context.Context, arg EndMessageParams) (int64, error) {
 	result, err := q.db.ExecContext(ctx, endMessage,
 		arg.Outcome,
@@ -1129,14 +1131,21 @@ func (q *Queries) Spend(ctx context.Context, arg SpendParams) (int64, error) {
 }
 
 const undecidedBefore = `-- name: UndecidedBefore :one
-SELECT EXISTS (SELECT 1 FROM undecided WHERE since <= CAST($1 AS bigint))
+SELECT CAST(EXISTS (SELECT 1 FROM undecided WHERE since <= CAST($1 AS bigint))
+    OR EXISTS (SELECT 1 FROM undecided WHERE since > CASE WHEN tries = 0 THEN CAST($2 AS bigint) ELSE CAST($3 AS bigint) END) AS boolean)
 `
 
-func (q *Queries) UndecidedBefore(ctx context.Context, before int64) (bool, error) {
-	row := q.db.QueryRowContext(ctx, undecidedBefore, before)
-	var exists bool
-	err := row.Scan(&exists)
-	return exists, err
+type UndecidedBeforeParams struct {
+	Before int64
+	Skewed int64
+	PutOff int64
+}
+
+func (q *Queries) UndecidedBefore(ctx context.Context, arg UndecidedBeforeParams) (bool, error) {
+	row := q.db.QueryRowContext(ctx, undecidedBefore, arg.Before, arg.Skewed, arg.PutOff)
+	var column_1 bool
+	err := row.Scan(&column_1)
+	return column_1, err
 }
 
 const unpark = `-- name: Unpark :exec
