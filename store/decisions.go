@@ -131,6 +131,10 @@ func (t *tx) PutDecision(d engine.Decision) error {
 	if err != nil {
 		return fmt.Errorf("store the decision: %w", err)
 	}
+	d.Meeting = t.key
+	if err := indexDecision(t.ctx, t.q, d); err != nil {
+		return err
+	}
 	if err := t.q.DropCalls(t.ctx, string(t.key)); err != nil {
 		return fmt.Errorf("store its calls: %w", err)
 	}
@@ -229,6 +233,9 @@ func (t *tx) PutSchedule(s schedule.Schedule, now time.Time) error {
 	}
 	if n != 1 {
 		return engine.ErrStale
+	}
+	if err := indexSchedule(t.ctx, t.q, s); err != nil {
+		return err
 	}
 	for _, m := range s.Meetings {
 		if err := t.q.PutScheduleMeeting(t.ctx, db.PutScheduleMeetingParams{Schedule: s.ID, Meeting: string(m)}); err != nil {

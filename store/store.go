@@ -80,7 +80,10 @@ func (s *Store) open(ctx context.Context, file string) error {
 	if err := sound(ctx, s.sql); err != nil {
 		return err
 	}
-	return migrate(ctx, s.sql)
+	if err := migrate(ctx, s.sql); err != nil {
+		return err
+	}
+	return s.reindex(ctx)
 }
 
 // connect has a connection for writing, of which there is one, and those for reading.
