@@ -9,12 +9,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"net"
 	"net/url"
 	"os"
 	"path/filepath"
 	"regexp"
-	"strconv"
 	"strings"
 	"time"
 
@@ -58,12 +56,6 @@ type Deliver struct {
 	File string `yaml:"file"` // JSON Lines are appended to it; "": nowhere
 }
 
-// Serve is the HTTP server.
-type Serve struct {
-	Listen    string `yaml:"listen"`     // HOST:PORT, or "off" (127.0.0.1:8787)
-	TokenFile string `yaml:"token_file"` // holds the API's token; "": the API stays closed
-}
-
 // Push has providers tell of changes, so that they are seen before the next poll.
 type Push struct {
 	URL string `yaml:"url"` // where providers reach serve.listen from outside: https://HOST, nothing behind it; "": no pushes
@@ -102,7 +94,7 @@ func Load(path string, drivers []connectors.Driver) (*Config, error) {
 	f := file{Config: Config{
 		Path: path, Dir: filepath.Dir(path), Store: "syncd.db", PolicyPath: "policy.yaml",
 		Horizon: Horizon{Past: Duration(day), Future: Duration(28 * day)}, Poll: Duration(time.Minute),
-		Serve: Serve{Listen: "127.0.0.1:8787"},
+		Serve: Serve{Listen: "127.0.0.1:8787", RequestsPerSecond: 200},
 	}}
 	dec.document(&f)
 	c := &f.Config
@@ -113,6 +105,9 @@ func Load(path string, drivers []connectors.Driver) (*Config, error) {
 	}
 	for _, name := range []*string{&c.Store, &c.PolicyPath, &c.Signals, &c.KeysetFile, &c.Deliver.File, &c.Serve.TokenFile} {
 		*name = c.Resolve(*name)
+	}
+	if l := c.Serve.Login; l != nil {
+		l.ClientSecretFile = c.Resolve(l.ClientSecretFile)
 	}
 	policyErr := c.loadPolicy(dec, names(drivers))
 	if err := errors.Join(dec.err(), policyErr); err != nil {
@@ -171,13 +166,7 @@ func (c *Config) check(d *decoder) {
 		}
 	}
 	c.checkPush(d)
-	if c.Serve.Listen == Off {
-		return
-	}
-	_, port, err := net.SplitHostPort(c.Serve.Listen)
-	if _, bad := strconv.ParseUint(port, 10, 16); err != nil || bad != nil {
-		d.fail("serve.listen", " must be HOST:PORT such as 127.0.0.1:8787, or off, not %s", quote(c.Serve.Listen))
-	}
+	c.checkServe(d)
 }
 
 // PushForm is what the address looks like that providers are given: they take no other.

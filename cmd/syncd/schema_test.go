@@ -221,7 +221,9 @@ poll: 1m
 clock: 2026-11-23T08:00:00Z
 resolve_links: true
 deliver: {file: out.jsonl}
-serve: {listen: ":8080", token_file: token}
+serve: {listen: ":8080", token_file: token, public_url: "https://syncd.acme.com", proxies: [10.0.0.0/8], requests_per_second: 500,
+  login: {issuer: "https://login.acme.com/realms/acme", client_id: syncd, client_secret_file: secret, admins: [ana@acme.com, it], viewers: [sales],
+    domains: [acme.com], groups_claim: roles, scopes: [groups], trust_addresses: true}}
 push: {url: https://syncd.acme.com}
 connections:
   - name: a
