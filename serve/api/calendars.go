@@ -81,7 +81,7 @@ type calendarsOutput struct {
 	Body CalendarPage
 }
 
-func (a *API) calendars(ctx context.Context, in *struct{ page }) (*calendarsOutput, error) {
+func (a *API) calendars(ctx context.Context, in *struct{ Page }) (*calendarsOutput, error) {
 	var after calendar.SourceID
 	if in.After != "" {
 		if err := a.cursors.read(in.filters("calendars"), in.After, &after); err != nil {

@@ -43,23 +43,23 @@ func (c cursors) read(list, cursor string, place any) error {
 	return json.NewDecoder(bytes.NewReader(b[signature:])).Decode(place)
 }
 
-// page is how a list is asked for, and where.
-type page struct {
+// Page is how a list is asked for, and where.
+type Page struct {
 	Limit int    `query:"limit" minimum:"1" maximum:"200" default:"50" doc:"how many at most"`
 	After string `query:"after" maxLength:"8192" doc:"the cursor behind which to go on: what \"next\" of the page before has"`
 	url   url.URL
 }
 
 // Resolve notes where the page was asked for, to say where the next one is.
-func (p *page) Resolve(ctx huma.Context) []error {
+func (p *Page) Resolve(ctx huma.Context) []error {
 	p.url = ctx.URL()
 	return nil
 }
 
-var _ huma.Resolver = (*page)(nil)
+var _ huma.Resolver = (*Page)(nil)
 
 // filters is all that the list was asked for but the page itself: cursors belong to it.
-func (p *page) filters(list string) string {
+func (p *Page) filters(list string) string {
 	q := p.url.Query()
 	q.Del("limit")
 	q.Del("after")
@@ -67,7 +67,7 @@ func (p *page) filters(list string) string {
 }
 
 // link is the Link header of the page that has that cursor, "" if there is none.
-func (p *page) link(cursor string) string {
+func (p *Page) link(cursor string) string {
 	if cursor == "" {
 		return ""
 	}

@@ -68,7 +68,7 @@ type deliveriesOutput struct {
 }
 
 func (a *API) deliveries(ctx context.Context, in *struct {
-	page
+	Page
 	State    string `query:"state" enum:"waiting,delivered,rejected"`
 	Target   string `query:"target" maxLength:"200"`
 	Schedule string `query:"schedule" maxLength:"200" doc:"about the schedule of this id"`

@@ -28,7 +28,7 @@ type MemberItem struct {
 	Seat           bool                  `json:"seat"`
 	Record         string                `json:"record" enum:"on,off,never"`
 	ConsentProfile string                `json:"consent_profile"`
-	Zoom           *eligibility.ZoomUser `json:"zoom,omitempty"`
+	Account        *eligibility.ZoomUser `json:"conference_account,omitempty" doc:"what is known of the account at the conference provider"`
 	Calendars      []MemberCalendar      `json:"calendars" nullable:"false" doc:"those that are read of this member"`
 }
 
@@ -48,7 +48,7 @@ type directoryOutput struct {
 	Body MemberPage
 }
 
-func (a *API) directory(ctx context.Context, in *struct{ page }) (*directoryOutput, error) {
+func (a *API) directory(ctx context.Context, in *struct{ Page }) (*directoryOutput, error) {
 	after := ""
 	if in.After != "" {
 		if err := a.cursors.read(in.filters("directory"), in.After, &after); err != nil {
@@ -84,7 +84,7 @@ func (a *API) directory(ctx context.Context, in *struct{ page }) (*directoryOutp
 func (a *API) member(ctx context.Context, m eligibility.Member) (MemberItem, error) {
 	item := MemberItem{
 		Email: m.Email, Aliases: m.Aliases, Name: m.Name, Seat: m.Seat, Record: cmp.Or(string(m.Record), string(eligibility.RecordOff)),
-		ConsentProfile: cmp.Or(m.ConsentProfile, "default"), Zoom: m.Zoom, Calendars: []MemberCalendar{},
+		ConsentProfile: cmp.Or(m.ConsentProfile, "default"), Account: m.Zoom, Calendars: []MemberCalendar{},
 	}
 	for _, address := range append([]string{m.Email}, m.Aliases...) {
 		states, err := a.Catalog.CalendarsOf(ctx, address)

@@ -48,8 +48,8 @@ type MeetingTrace struct {
 }
 
 type meetingsInput struct {
-	page
-	span
+	Page
+	Span
 	Recorded string `query:"recorded" enum:"yes,no" doc:"that are recorded, or are not"`
 	Rule     string `query:"rule" maxLength:"200" doc:"that this rule is against"`
 	Text     string `query:"text" maxLength:"200" doc:"whose title has this in it, in whatever case"`
@@ -71,7 +71,7 @@ type meetingsOutput struct {
 }
 
 func (a *API) meetings(ctx context.Context, in *meetingsInput) (*meetingsOutput, error) {
-	from, err := a.begin(&in.page, in.span, "meetings")
+	from, err := a.begin(&in.Page, in.Span, "meetings")
 	if err != nil {
 		return nil, err
 	}
@@ -91,7 +91,7 @@ func (a *API) meetings(ctx context.Context, in *meetingsInput) (*meetingsOutput,
 			Recorded: r.Recorded, Held: r.Held, Provider: r.Provider, Owner: r.Owner, Failing: r.Failing,
 		}
 	}
-	if out.Body.Next, err = a.next(&in.page, "meetings", next); err != nil {
+	if out.Body.Next, err = a.next(&in.Page, "meetings", next); err != nil {
 		return nil, err
 	}
 	out.Link = in.link(out.Body.Next)

@@ -59,7 +59,7 @@ type letterPlace struct {
 	ID       string `json:"i"`
 }
 
-func (a *API) held(ctx context.Context, in *struct{ page }) (*mailsOutput, error) {
+func (a *API) held(ctx context.Context, in *struct{ Page }) (*mailsOutput, error) {
 	var behind engine.HeldLetter
 	if in.After != "" {
 		var at letterPlace

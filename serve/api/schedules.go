@@ -107,8 +107,8 @@ type Revision struct {
 // recent is how far back lists begin where nobody says from when: what goes on is among it.
 const recent = 24 * time.Hour
 
-// span is the time in which something starts.
-type span struct {
+// Span is the time in which something starts.
+type Span struct {
 	From time.Time `query:"from" doc:"start at or after this (24 hours ago); what has no known start, start at the year 1"`
 	To   time.Time `query:"to" doc:"start before this"`
 }
@@ -120,7 +120,7 @@ type place struct {
 }
 
 // begin is where a list begins: behind the cursor, or at from.
-func (a *API) begin(p *page, s span, list string) (engine.Place, error) {
+func (a *API) begin(p *Page, s Span, list string) (engine.Place, error) {
 	if p.After != "" {
 		var at place
 		if err := a.cursors.read(p.filters(list), p.After, &at); err != nil {
@@ -135,7 +135,7 @@ func (a *API) begin(p *page, s span, list string) (engine.Place, error) {
 }
 
 // next is the cursor of a place, "" of none.
-func (a *API) next(p *page, list string, at *engine.Place) (string, error) {
+func (a *API) next(p *Page, list string, at *engine.Place) (string, error) {
 	if at == nil {
 		return "", nil
 	}
@@ -157,8 +157,8 @@ func fromMS(n int64) time.Time {
 }
 
 type schedulesInput struct {
-	page
-	span
+	Page
+	Span
 	State    string `query:"state" enum:"scheduled,updated,cancelled" doc:"whose newest revision says this"`
 	Provider string `query:"provider" maxLength:"100" doc:"of this conference provider"`
 	Member   string `query:"member" maxLength:"320" doc:"for this person: the owner's address, or one on whose behalf it is"`
@@ -175,7 +175,7 @@ func (a *API) registerSchedules() {
 }
 
 func (a *API) schedules(ctx context.Context, in *schedulesInput) (*raw, error) {
-	from, err := a.begin(&in.page, in.span, "schedules")
+	from, err := a.begin(&in.Page, in.Span, "schedules")
 	if err != nil {
 		return nil, err
 	}
@@ -183,17 +183,17 @@ func (a *API) schedules(ctx context.Context, in *schedulesInput) (*raw, error) {
 	if err != nil {
 		return nil, a.failed(ctx, "schedules", err)
 	}
-	cursor, err := a.next(&in.page, "schedules", next)
+	cursor, err := a.next(&in.Page, "schedules", next)
 	if err != nil {
 		return nil, err
 	}
 	var o object
 	o.list("schedules", found)
-	return a.page(&in.page, &o, cursor)
+	return a.page(&in.Page, &o, cursor)
 }
 
 // page ends a page of a list.
-func (a *API) page(p *page, o *object, cursor string) (*raw, error) {
+func (a *API) page(p *Page, o *object, cursor string) (*raw, error) {
 	if cursor != "" {
 		if err := o.value("next", cursor); err != nil {
 			return nil, err

@@ -50,7 +50,7 @@ type signalsOutput struct {
 }
 
 func (a *API) signals(ctx context.Context, in *struct {
-	page
+	Page
 	Meeting string `query:"meeting" maxLength:"8192" doc:"of this key, or of its whole series"`
 }) (*signalsOutput, error) {
 	skip := 0
