@@ -35,7 +35,7 @@ type DeliveryFilter struct {
 
 // Delivery is a message to a recorder, about a revision of a schedule.
 type Delivery struct {
-	ID          int64     `json:"id,string" doc:"of the message; later ones have greater ids"`
+	ID          int64     `json:"id" doc:"of the message; later ones have greater ids"`
 	Target      string    `json:"target" doc:"to whom"`
 	Schedule    string    `json:"schedule"`
 	Revision    int       `json:"revision"`

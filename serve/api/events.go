@@ -3,6 +3,7 @@ package api
 import (
 	"bytes"
 	"context"
+	"errors"
 	"net/http"
 	"sync"
 	"time"
@@ -145,7 +146,7 @@ type stream struct {
 func (s *stream) run(ctx context.Context) error {
 	limits := s.api.streams.Streams
 	// The server's limits are for requests that end. A reader who takes nothing is cut off by those of each write.
-	if err := s.c.SetReadDeadline(time.Time{}); err != nil {
+	if err := s.c.SetReadDeadline(time.Time{}); err != nil && !errors.Is(err, http.ErrNotSupported) {
 		return err
 	}
 	h := s.w.Header()
@@ -220,7 +221,7 @@ func (s *stream) send(ctx context.Context) error {
 
 // write has the reader receive b, or gives them up.
 func (s *stream) write(b []byte) error {
-	if err := s.c.SetWriteDeadline(time.Now().Add(s.api.streams.Stall)); err != nil {
+	if err := s.c.SetWriteDeadline(time.Now().Add(s.api.streams.Stall)); err != nil && !errors.Is(err, http.ErrNotSupported) {
 		return err
 	}
 	if _, err := s.w.Write(b); err != nil {
