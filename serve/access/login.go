@@ -10,6 +10,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -232,27 +233,61 @@ func (l *login) redeem(ctx context.Context, a attempt, code string) (person, err
 	if subtle.ConstantTimeCompare([]byte(token.Nonce), []byte(a.Nonce)) != 1 {
 		return person{}, errors.New("the id_token: its nonce is another log-in's")
 	}
-	return l.claims(token)
+	var said claims
+	if err := said.read(token.Claims); err != nil {
+		return person{}, fmt.Errorf("the id_token: %w", err)
+	}
+	if said.email == "" && provider.UserInfoEndpoint() != "" {
+		// Some issuers tell there what others have in the token.
+		info, err := provider.UserInfo(ctx, oauth2.StaticTokenSource(granted))
+		switch {
+		case err != nil:
+			return person{}, fmt.Errorf("ask for the person's claims: %w", err)
+		case info.Subject != token.Subject:
+			return person{}, errors.New("the issuer tells of another person than the id_token")
+		}
+		if err := said.read(info.Claims); err != nil {
+			return person{}, fmt.Errorf("the person: %w", err)
+		}
+	}
+	return l.believe(token.Subject, said)
 }
 
-// claims reads what is said of a person. An address is believed that the issuer has verified.
-func (l *login) claims(token *oidc.IDToken) (person, error) {
+// claims are what is said of a person.
+type claims struct {
+	email    string
+	verified *bool // nil: nobody says
+	name     string
+	all      map[string]json.RawMessage
+}
+
+func (c *claims) read(from func(any) error) error {
 	var said struct {
 		Email    string `json:"email"`
 		Verified *bool  `json:"email_verified"`
 		Name     string `json:"name"`
 	}
 	var all map[string]json.RawMessage
-	if err := errors.Join(token.Claims(&said), token.Claims(&all)); err != nil {
-		return person{}, fmt.Errorf("the id_token's claims: %w", err)
+	if err := errors.Join(from(&said), from(&all)); err != nil {
+		return fmt.Errorf("claims that can't be read: %w", err)
 	}
-	p := person{Subject: token.Subject, Name: said.Name}
-	if said.Verified != nil && *said.Verified || said.Verified == nil && l.TrustAddresses {
-		p.Email = strings.ToLower(said.Email)
+	c.email, c.verified, c.name = said.Email, said.Verified, cmp.Or(said.Name, c.name)
+	if c.all == nil {
+		c.all = map[string]json.RawMessage{}
 	}
-	if raw := all[l.GroupsClaim]; raw != nil {
+	maps.Copy(c.all, all)
+	return nil
+}
+
+// believe is the person of whom that is said. An address is believed that the issuer has verified.
+func (l *login) believe(subject string, said claims) (person, error) {
+	p := person{Subject: subject, Name: said.name}
+	if said.verified != nil && *said.verified || said.verified == nil && l.TrustAddresses {
+		p.Email = strings.ToLower(said.email)
+	}
+	if raw := said.all[l.GroupsClaim]; raw != nil {
 		if err := json.Unmarshal(raw, &p.Groups); err != nil {
-			return person{}, fmt.Errorf("the id_token's claim %s is no list of words", l.GroupsClaim)
+			return person{}, fmt.Errorf("the claim %s is no list of words", l.GroupsClaim)
 		}
 	}
 	return p, nil

@@ -33,7 +33,6 @@ func newSessions(kept Sessions) sessions {
 	// Not scs.New, which starts a store of its own.
 	return sessions{&scs.SessionManager{
 		Store: kept, Codec: scs.GobCodec{}, Lifetime: sessionLasts, HashTokenInStore: true,
-		Cookie: scs.SessionCookie{Name: sessionCookie, Path: "/", HttpOnly: true, Secure: true, SameSite: http.SameSiteLaxMode, Persist: true},
 	}}
 }
 
@@ -64,11 +63,11 @@ func (s sessions) begin(w http.ResponseWriter, r *http.Request, p person, now ti
 	}
 	s.Put(ctx, personKey, b)
 	s.SetDeadline(ctx, now.Add(sessionLasts))
-	token, until, err := s.Commit(ctx)
+	token, _, err := s.Commit(ctx)
 	if err != nil {
 		return err
 	}
-	s.WriteSessionCookie(ctx, w, token, until)
+	http.SetCookie(w, hostCookie(sessionCookie, token, sessionLasts))
 	return nil
 }
 
@@ -114,7 +113,7 @@ func (s sessions) end(w http.ResponseWriter, r *http.Request) error {
 	if err := s.Destroy(ctx); err != nil {
 		return err
 	}
-	s.WriteSessionCookie(ctx, w, "", time.Time{})
+	http.SetCookie(w, hostCookie(sessionCookie, "", -1))
 	return nil
 }
 

@@ -3,6 +3,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -37,6 +38,8 @@ type Config struct {
 	Log     *slog.Logger
 
 	Streams Streams
+	// Body is how long a body may take to come; 0: 5 seconds.
+	Body time.Duration
 	// Stopping is closed when the daemon is about to end: streams end then.
 	Stopping <-chan struct{}
 }
@@ -160,7 +163,7 @@ func (a *API) operation(method, path, id, tag, summary, description string, s to
 		Method: method, Path: path, OperationID: id, Tags: []string{tag}, Summary: summary, Description: description,
 		Security:     []map[string][]string{{"token": {string(s)}}, {"session": {string(s)}}},
 		Errors:       append(append([]int{}, refused...), errs...),
-		MaxBodyBytes: maxBody, BodyReadTimeout: 10 * time.Second,
+		MaxBodyBytes: maxBody, BodyReadTimeout: cmp.Or(a.Body, 5*time.Second),
 	}
 	op.Middlewares = huma.Middlewares{func(ctx huma.Context, next func(huma.Context)) {
 		if status, detail := access.Denied(ctx.Context(), s); status != 0 {
