@@ -210,6 +210,43 @@ func TestSchedules(t *testing.T) {
 	}
 }
 
+// TestMoved: what is decided anew is found where it is now, and not where it was.
+func TestMoved(t *testing.T) {
+	w := newWorld(t)
+	d := meeting(1)
+	w.decide(t, d, 1)
+	check := func(about string, want int, target string) {
+		t.Helper()
+		var p struct {
+			Meetings  []api.MeetingItem
+			Schedules []schedule.Schedule
+		}
+		if w.get(t, target, &p); len(p.Meetings)+len(p.Schedules) != want {
+			t.Errorf("%s: %d at %s, want %d", about, len(p.Meetings)+len(p.Schedules), target, want)
+		}
+	}
+	from, to := "from="+url.QueryEscape(d.Start.Format(time.RFC3339)), "to="+url.QueryEscape(d.Start.Add(time.Second).Format(time.RFC3339))
+	for _, list := range []string{"/api/v1/meetings?", "/api/v1/schedules?", "/api/v1/meetings?recorded=yes&", "/api/v1/schedules?provider=teams&", "/api/v1/schedules?state=scheduled&", "/api/v1/schedules?member=bo@acme.com&"} {
+		check("before", 1, list+from+"&"+to)
+	}
+	d.Start, d.End, d.Provider, d.Owner, d.OnBehalfOf, d.Record = d.Start.Add(time.Hour), d.End.Add(time.Hour), "meet", "gus@acme.com", nil, false
+	d.Checks[0] = eligibility.Check{Rule: "confirmed", Status: eligibility.Fail, Detail: "no"}
+	w.decide(t, d, 2)
+	for _, list := range []string{"/api/v1/meetings?", "/api/v1/schedules?", "/api/v1/meetings?rule=confirmed&"} {
+		check("where it was", 0, list+from+"&"+to)
+		check("where it is", 1, list+from)
+	}
+	for _, gone := range []string{"/api/v1/schedules?provider=teams&", "/api/v1/schedules?state=scheduled&", "/api/v1/schedules?member=bo@acme.com&", "/api/v1/meetings?recorded=yes&"} {
+		check("what it was", 0, gone+from)
+	}
+	for _, found := range []string{"/api/v1/schedules?provider=meet&", "/api/v1/schedules?state=updated&", "/api/v1/schedules?member=gus@acme.com&", "/api/v1/meetings?recorded=no&"} {
+		check("what it is", 1, found+from)
+	}
+	d.Checks[0].Status, d.Start = eligibility.Pass, d.Start.Add(-time.Hour)
+	w.decide(t, d)
+	check("what fails no more", 0, "/api/v1/meetings?rule=confirmed&"+from)
+}
+
 // TestWhatPeopleDo goes through the other lists, and what may be done.
 func TestWhatPeopleDo(t *testing.T) {
 	w := newWorld(t)

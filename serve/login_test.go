@@ -213,21 +213,23 @@ func TestLies(t *testing.T) {
 		return base64.RawURLEncoding.EncodeToString(b)
 	}
 	for about, lie := range map[string]func(map[string]any, *string){
-		"another nonce":       set("nonce", "another"),
-		"no nonce":            set("nonce", nil),
-		"for somebody else":   set("aud", "another"),
-		"for nobody":          set("aud", nil),
-		"over":                set("exp", now.Add(-time.Minute).Unix()),
-		"without an end":      set("exp", nil),
-		"not yet":             set("nbf", now.Add(time.Hour).Unix()),
-		"of another issuer":   set("iss", "https://accounts.google.com"),
-		"by another key":      func(c map[string]any, token *string) { *token = lies.sign(t, lies.wrongKey, c) },
-		"by nobody":           func(c map[string]any, token *string) { *token = part(map[string]string{"alg": "none"}) + "." + part(c) + "." },
+		"another nonce":     set("nonce", "another"),
+		"no nonce":          set("nonce", nil),
+		"for somebody else": set("aud", "another"),
+		"for nobody":        set("aud", nil),
+		"over":              set("exp", now.Add(-time.Minute).Unix()),
+		"without an end":    set("exp", nil),
+		"not yet":           set("nbf", now.Add(time.Hour).Unix()),
+		"of another issuer": set("iss", "https://accounts.google.com"),
+		"by another key":    func(c map[string]any, token *string) { *token = lies.sign(t, lies.wrongKey, c) },
+		"by nobody": func(c map[string]any, token *string) {
+			*token = part(map[string]string{"alg": "none"}) + "." + part(c) + "."
+		},
 		"no token":            func(_ map[string]any, token *string) { *token = "x" },
 		"groups of nonsense":  set("groups", map[string]any{"recorders": true}),
 		"an unverified one":   set("email_verified", false),
 		"not said verified":   set("email_verified", nil),
-		"an address as group": func(c map[string]any, _ *string) { c["email_verified"], c["groups"] = false, []string{"ana@acme.com"} },
+		"an address as group": func(c map[string]any, _ *string) { c["email_verified"], c["groups"] = false, []string{"ANA@acme.com"} },
 		"signed with what the client knows": func(c map[string]any, token *string) {
 			*token = sign(t, jose.SigningKey{Algorithm: jose.HS256, Key: []byte(strings.Repeat("secret", 6))}, c)
 		},

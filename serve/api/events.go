@@ -145,10 +145,6 @@ type stream struct {
 // run sends what there is, and what comes, until the reader leaves or has to come in again.
 func (s *stream) run(ctx context.Context) error {
 	limits := s.api.streams.Streams
-	// The server's limits are for requests that end. A reader who takes nothing is cut off by those of each write.
-	if err := s.c.SetReadDeadline(time.Time{}); err != nil && !errors.Is(err, http.ErrNotSupported) {
-		return err
-	}
 	h := s.w.Header()
 	h.Set("Content-Type", eventsType)
 	h.Set("X-Accel-Buffering", "no") // nginx would keep events back
@@ -219,7 +215,7 @@ func (s *stream) send(ctx context.Context) error {
 	}
 }
 
-// write has the reader receive b, or gives them up.
+// write has the reader receive b, or gives them up. The server's own limit is for requests that end.
 func (s *stream) write(b []byte) error {
 	if err := s.c.SetWriteDeadline(time.Now().Add(s.api.streams.Stall)); err != nil && !errors.Is(err, http.ErrNotSupported) {
 		return err
