@@ -73,7 +73,13 @@ func (l lines) Write(p []byte) (int, error) {
 // newWorld makes one; change may change what the doors and the API are made with.
 func newWorld(t testing.TB, change ...func(*access.Config, *api.Config)) *world {
 	t.Helper()
-	st, err := store.Open(t.Context(), filepath.Join(t.TempDir(), "syncd.db"))
+	return openWorld(t, filepath.Join(t.TempDir(), "syncd.db"), change...)
+}
+
+// openWorld makes one on a file, which may be there already.
+func openWorld(t testing.TB, file string, change ...func(*access.Config, *api.Config)) *world {
+	t.Helper()
+	st, err := store.Open(t.Context(), file)
 	if err != nil {
 		t.Fatal(err)
 	}
