@@ -18,7 +18,7 @@ type Serve struct {
 	PublicURL string `yaml:"public_url"`
 	// Proxies are the networks of proxies whose X-Forwarded-For is believed: 10.0.0.0/8.
 	Proxies []string `yaml:"proxies"`
-	// RequestsPerSecond is how many requests of one token or person are answered (200).
+	// RequestsPerSecond is how many requests of one token or person are answered, 1 to 100000 (200)
 	RequestsPerSecond int    `yaml:"requests_per_second"`
 	Login             *Login `yaml:"login"`
 }
@@ -34,7 +34,7 @@ type Login struct {
 	Viewers []string `yaml:"viewers"`
 	// Domains are those whose addresses are all viewers.
 	Domains []string `yaml:"domains"`
-	// GroupsClaim is the claim that lists a person's groups (groups).
+	// GroupsClaim is the claim that lists a person's groups (groups)
 	GroupsClaim string `yaml:"groups_claim"`
 	// Scopes are asked for besides openid, email and profile, where groups need one.
 	Scopes []string `yaml:"scopes"`

@@ -196,6 +196,13 @@ func TestDaemon(t *testing.T) {
 	if got := fetch(t, address+"/api/v1/schedules", ""); !strings.HasPrefix(got, "401 ") {
 		t.Errorf("without the token: %.200s", got)
 	}
+	made := &buffer{more: make(chan struct{}, 1)}
+	if code := run(ctx, []string{"token", "new", "--config", file, "beside"}, streams{strings.NewReader(""), made, &buffer{more: make(chan struct{}, 1)}}); code != exitOK {
+		t.Errorf("making a token beside the daemon: exit status %d", code)
+	}
+	if got := fetch(t, address+"/api/v1/me", strings.TrimSpace(made.all.String())); !strings.HasPrefix(got, `200 {"id":"token:`) {
+		t.Errorf("with a token made beside the daemon: %.200s", got)
+	}
 	for path, want := range map[string]int{"/push/google/acme.com": http.StatusOK, "/push/google/globex.com": http.StatusNotFound} {
 		if got := push(t, address+path); got != want {
 			t.Errorf("a push to %s: got %d, want %d", path, got, want)

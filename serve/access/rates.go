@@ -59,10 +59,3 @@ func (b *buckets) allow(name string) bool {
 	b.mu.Unlock()
 	return l.AllowN(b.now(), 1)
 }
-
-// size is how many buckets there are.
-func (b *buckets) size() int {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return len(b.young) + len(b.old)
-}
