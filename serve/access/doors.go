@@ -29,9 +29,12 @@ type Config struct {
 	Tokens TokenStore // nil: there are none
 	// Secret is the token of serve.token_file, which opens everything; "": there is none.
 	Secret string
-	// Login lets people in; nil: nobody logs in. It needs PublicURL, Sessions and Key.
+	// Login lets people in by OpenID Connect; nil: it does not. It needs PublicURL, Sessions and Key.
 	Login    *Login
-	Sessions Sessions
+	Sessions Sessions // of people who have logged in; nil: nobody does
+	// SignIn is what people see who open a page and are not known. It may lead to /auth/login, and post a token to
+	// /auth/token. Nil: they are sent to /auth/login.
+	SignIn http.Handler
 	// Key is 32 random bytes that stay the same over restarts, and are the same in all replicas.
 	Key []byte
 	// PublicURL is where browsers reach us, "https://HOST"; "": at Listen alone.
@@ -53,7 +56,8 @@ type Doors struct {
 	cross      *http.CrossOriginProtection
 	byIdentity *buckets
 	byAddress  *buckets
-	login      *login // nil: nobody logs in
+	login      *login    // nil: nobody logs in by OpenID Connect
+	sessions   *sessions // nil: nobody logs in at all
 
 	mu   sync.Mutex
 	used map[string]time.Time // tokens whose use is to be noted
@@ -81,6 +85,9 @@ func New(c Config) (*Doors, error) {
 	d.cross.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		problem.Write(w, http.StatusForbidden, "the request came from another site's page")
 	}))
+	if c.Sessions != nil {
+		d.sessions = newSessions(c.Sessions)
+	}
 	if c.Login != nil {
 		if d.public == nil || c.Sessions == nil || len(c.Key) != 32 {
 			return nil, errors.New("a log-in needs the public URL, a place for sessions, and a key of 32 bytes")
@@ -103,16 +110,19 @@ func (d *Doors) Pages(next http.Handler) http.Handler {
 	return d.hosts(headers(pageHeaders, d.secure(), d.cross.Handler(d.identify(true, next))))
 }
 
-// Auth serves /auth/login, /auth/callback and /auth/logout. They are there even if nobody can log in, and say so.
+// Auth serves /auth/login, /auth/callback, /auth/token and /auth/logout. They are there even if nobody can log in, and
+// say so.
 func (d *Doors) Auth() http.Handler {
 	mux := http.NewServeMux()
 	for path, h := range map[string]struct {
 		method string
-		serve  func(*login, http.ResponseWriter, *http.Request)
+		open   bool
+		serve  http.HandlerFunc
 	}{
-		"/auth/login":    {http.MethodGet, (*login).begin},
-		"/auth/callback": {http.MethodGet, (*login).end},
-		"/auth/logout":   {http.MethodPost, (*login).out},
+		"/auth/login":    {http.MethodGet, d.login != nil, d.login.begin},
+		"/auth/callback": {http.MethodGet, d.login != nil, d.login.end},
+		"/auth/token":    {http.MethodPost, d.sessions != nil, d.signIn},
+		"/auth/logout":   {http.MethodPost, d.sessions != nil, d.signOut},
 	} {
 		mux.HandleFunc(path, func(w http.ResponseWriter, r *http.Request) {
 			switch {
@@ -121,10 +131,10 @@ func (d *Doors) Auth() http.Handler {
 				problem.Write(w, http.StatusMethodNotAllowed, "this takes "+h.method)
 			case !d.byAddress.allow(d.address(r)):
 				tooMany(w)
-			case d.login == nil:
+			case !h.open:
 				problem.Write(w, http.StatusNotFound, "nobody logs in here: set serve.login in the configuration (docs/api.md)")
 			default:
-				h.serve(d.login, w, r)
+				h.serve(w, r)
 			}
 		})
 	}
@@ -151,10 +161,18 @@ func (d *Doors) who(r *http.Request) (who Identity, known bool, no *refusal) {
 		return who, false, &refusal{http.StatusUnauthorized, "there are several Authorization headers"}
 	case len(shown) == 1:
 		return d.bearer(r.Context(), shown[0])
-	case d.login != nil:
-		return d.login.person(r)
+	case d.sessions != nil:
+		return d.visitor(r)
 	}
 	return who, false, nil
+}
+
+// fileToken is whoever has the token of serve.token_file.
+var fileToken = Identity{ID: "token_file", Name: "serve.token_file", Scopes: tokens.Scopes{tokens.Admin}}
+
+// opens reports whether the hash is that of the token of serve.token_file.
+func (d *Doors) opens(hash []byte) bool {
+	return d.Secret != "" && subtle.ConstantTimeCompare(hash, d.secret[:]) == 1
 }
 
 func (d *Doors) bearer(ctx context.Context, header string) (Identity, bool, *refusal) {
@@ -163,11 +181,20 @@ func (d *Doors) bearer(ctx context.Context, header string) (Identity, bool, *ref
 	if text = strings.TrimSpace(text); !strings.EqualFold(scheme, "Bearer") || text == "" {
 		return Identity{}, false, bad
 	}
-	if sum := sha256.Sum256([]byte(text)); d.Secret != "" && subtle.ConstantTimeCompare(sum[:], d.secret[:]) == 1 {
-		return Identity{ID: "token_file", Name: "serve.token_file", Scopes: tokens.Scopes{tokens.Admin}}, true, nil
+	if d.opens(tokens.Hash(text)) {
+		return fileToken, true, nil
 	}
 	id, ok := tokens.ID(text)
-	if !ok || d.Tokens == nil {
+	if !ok {
+		return Identity{}, false, bad
+	}
+	return d.token(ctx, id, tokens.Hash(text))
+}
+
+// token is whom the token of that id and hash stands for.
+func (d *Doors) token(ctx context.Context, id string, hash []byte) (Identity, bool, *refusal) {
+	bad := &refusal{http.StatusUnauthorized, unknown}
+	if d.Tokens == nil {
 		return Identity{}, false, bad
 	}
 	t, ok, err := d.Tokens.Token(ctx, id)
@@ -175,11 +202,8 @@ func (d *Doors) bearer(ctx context.Context, header string) (Identity, bool, *ref
 		d.Log.Error("a token could not be looked up", "token", id, "error", err)
 		return Identity{}, false, &refusal{http.StatusInternalServerError, "the store could not be read; the daemon's log says why"}
 	}
-	if !ok {
-		t.Hash = make([]byte, sha256.Size) // so that an id that there is takes no longer than another
-	}
 	now := d.Now()
-	if is := t.Is(text); !ok || !is {
+	if !ok || !t.Is(hash) {
 		return Identity{}, false, bad
 	}
 	if !t.Live(now) {
@@ -265,6 +289,9 @@ func (d *Doors) stranger(w http.ResponseWriter, r *http.Request, pages bool, no 
 		tooMany(w)
 	case no != nil:
 		deny(w, no.status, no.detail)
+	case pages && d.SignIn != nil && safe(r.Method):
+		w.Header().Add("Vary", "Cookie")
+		d.SignIn.ServeHTTP(w, r)
 	case pages && d.login != nil && safe(r.Method):
 		w.Header().Add("Vary", "Cookie")
 		http.Redirect(w, r, "/auth/login?return_to="+url.QueryEscape(r.URL.RequestURI()), http.StatusSeeOther)

@@ -41,15 +41,6 @@ type Login struct {
 	TrustAddresses bool
 }
 
-// person is what a session keeps of whoever logged in. What they may do is looked up whenever they ask.
-type person struct {
-	Subject  string   `json:"sub"`
-	Email    string   `json:"email,omitempty"` // "" unless it is believed
-	Name     string   `json:"name,omitempty"`
-	Groups   []string `json:"groups,omitempty"`
-	SeenUnix int64    `json:"seen"`
-}
-
 // scopes is what p may do; none: they may not come in.
 func (l Login) scopes(p person) tokens.Scopes {
 	named := func(list []string) bool {
@@ -73,10 +64,9 @@ func (l Login) scopes(p person) tokens.Scopes {
 // login is a Login at work.
 type login struct {
 	Login
-	doors    *Doors
-	client   *http.Client
-	sessions sessions
-	secrets  sealer
+	doors   *Doors
+	client  *http.Client
+	secrets sealer
 
 	mu       sync.Mutex
 	provider *oidc.Provider // nil: it was not asked yet
@@ -89,7 +79,7 @@ func newLogin(d *Doors, l Login) (*login, error) {
 	}
 	l.GroupsClaim = cmp.Or(l.GroupsClaim, "groups")
 	client := &http.Client{Transport: d.Network, Timeout: 15 * time.Second}
-	return &login{Login: l, doors: d, client: client, sessions: newSessions(d.Sessions), secrets: secrets}, nil
+	return &login{Login: l, doors: d, client: client, secrets: secrets}, nil
 }
 
 // discover asks the issuer how it is used, once it is needed.
@@ -190,7 +180,7 @@ func (l *login) end(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	p.SeenUnix = l.doors.Now().Unix()
-	if err := l.sessions.begin(w, r, p, l.doors.Now()); err != nil {
+	if err := l.doors.sessions.begin(w, r, p, l.doors.Now()); err != nil {
 		l.failed(w, "the log-in could not be kept", err)
 		return
 	}
@@ -293,16 +283,8 @@ func (l *login) believe(subject string, said claims) (person, error) {
 	return p, nil
 }
 
-// person is who is logged in, in the browser that sent r.
-func (l *login) person(r *http.Request) (Identity, bool, *refusal) {
-	p, ok, err := l.sessions.person(r, l.doors.Now())
-	if err != nil {
-		l.doors.Log.Error("a session could not be looked up", "error", err)
-		return Identity{}, false, &refusal{http.StatusInternalServerError, "the store could not be read; the daemon's log says why"}
-	}
-	if !ok {
-		return Identity{}, false, nil
-	}
+// identity is p as somebody who asks.
+func (l *login) identity(p person) (Identity, bool, *refusal) {
 	scopes := l.scopes(p)
 	if scopes == nil {
 		return Identity{}, false, &refusal{http.StatusForbidden, "you are known, but not any more among those who may come in: ask for an entry in serve.login"}
@@ -316,21 +298,7 @@ func (l *login) id(p person) string {
 	return "person:" + hex.EncodeToString(sum[:6])
 }
 
-// out ends the session.
-func (l *login) out(w http.ResponseWriter, r *http.Request) {
-	if err := l.sessions.end(w, r); err != nil {
-		l.failed(w, "the session could not be ended", err)
-		return
-	}
-	w.Header().Set("Clear-Site-Data", `"cache", "storage"`)
-	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-	fmt.Fprintln(w, "You are logged out.")
-}
-
-func (l *login) failed(w http.ResponseWriter, what string, err error) {
-	l.doors.Log.Error(what, "error", err)
-	problem.Write(w, http.StatusBadGateway, what+"; the daemon's log says why")
-}
+func (l *login) failed(w http.ResponseWriter, what string, err error) { l.doors.failed(w, what, err) }
 
 // word is what another program calls an error, if it is a word.
 func word(s string) string {

@@ -17,6 +17,19 @@ type Sessions interface {
 	Sweep(ctx context.Context) error
 }
 
+// person is what a session keeps of whoever logged in. What they may do is looked up whenever they ask.
+type person struct {
+	Subject  string   `json:"sub,omitempty"`
+	Email    string   `json:"email,omitempty"` // "" unless it is believed
+	Name     string   `json:"name,omitempty"`
+	Groups   []string `json:"groups,omitempty"`
+	SeenUnix int64    `json:"seen"`
+	// Token is the id of the token by which they came in, fileToken's for that one, "" if by OpenID Connect; Hash is of
+	// its text.
+	Token string `json:"token,omitempty"`
+	Hash  []byte `json:"hash,omitempty"`
+}
+
 const (
 	sessionCookie = "__Host-syncd"
 	sessionLasts  = 12 * time.Hour
@@ -29,15 +42,15 @@ const (
 // sessions are scs's, used by hand: most requests only read them.
 type sessions struct{ *scs.SessionManager }
 
-func newSessions(kept Sessions) sessions {
+func newSessions(kept Sessions) *sessions {
 	// Not scs.New, which starts a store of its own.
-	return sessions{&scs.SessionManager{
+	return &sessions{&scs.SessionManager{
 		Store: kept, Codec: scs.GobCodec{}, Lifetime: sessionLasts, HashTokenInStore: true,
 	}}
 }
 
 // load is r's context with its session, or an empty one.
-func (s sessions) load(r *http.Request) (context.Context, error) {
+func (s *sessions) load(r *http.Request) (context.Context, error) {
 	token := ""
 	if c, err := r.Cookie(sessionCookie); err == nil {
 		token = c.Value
@@ -46,7 +59,7 @@ func (s sessions) load(r *http.Request) (context.Context, error) {
 }
 
 // begin starts a session for p. Whatever the browser had is over: nobody can have given it to them.
-func (s sessions) begin(w http.ResponseWriter, r *http.Request, p person, now time.Time) error {
+func (s *sessions) begin(w http.ResponseWriter, r *http.Request, p person, now time.Time) error {
 	ctx, err := s.load(r)
 	if err != nil {
 		return err
@@ -72,7 +85,7 @@ func (s sessions) begin(w http.ResponseWriter, r *http.Request, p person, now ti
 }
 
 // person is who is logged in; ok is false if nobody is.
-func (s sessions) person(r *http.Request, now time.Time) (p person, ok bool, err error) {
+func (s *sessions) person(r *http.Request, now time.Time) (p person, ok bool, err error) {
 	if _, err := r.Cookie(sessionCookie); err != nil {
 		return p, false, nil
 	}
@@ -105,7 +118,7 @@ func (s sessions) person(r *http.Request, now time.Time) (p person, ok bool, err
 }
 
 // end ends the session of r's browser.
-func (s sessions) end(w http.ResponseWriter, r *http.Request) error {
+func (s *sessions) end(w http.ResponseWriter, r *http.Request) error {
 	ctx, err := s.load(r)
 	if err != nil {
 		return err

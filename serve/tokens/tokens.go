@@ -131,8 +131,8 @@ func Hash(text string) []byte {
 	return sum[:]
 }
 
-// Is reports whether text is t's, in a time that does not depend on how much of it is right.
-func (t Token) Is(text string) bool { return subtle.ConstantTimeCompare(t.Hash, Hash(text)) == 1 }
+// Is reports whether the hash is t's, in a time that does not depend on how much of it is right.
+func (t Token) Is(hash []byte) bool { return subtle.ConstantTimeCompare(t.Hash, hash) == 1 }
 
 // Live reports whether t opens anything at now.
 func (t Token) Live(now time.Time) bool {

@@ -15,7 +15,7 @@ func TestToken(t *testing.T) {
 		t.Errorf("the id of %s is %q, %v", text, got, ok)
 	}
 	token := Token{ID: id, Hash: Hash(text)}
-	if !token.Is(text) || token.Is(text+"A") || token.Is("") || (Token{}).Is("") {
+	if !token.Is(Hash(text)) || token.Is(Hash(text+"A")) || token.Is(nil) || (Token{}).Is(Hash("")) {
 		t.Error("a token is not told from others")
 	}
 	secret := strings.TrimPrefix(text, "syncd_"+id+"_")
