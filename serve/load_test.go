@@ -1,3 +1,5 @@
+//go:build unix
+
 package serve_test
 
 import (
@@ -15,6 +17,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -91,12 +94,25 @@ func TestLoad(t *testing.T) {
 	ask := newAsker(t, w, "http://"+l.Addr().String(), *stored)
 	ask.run(t, *load/10, *rate) // warm
 	ask.took = map[string][]time.Duration{}
+	used := cpu(t)
 	sent, bytes, lasted := ask.run(t, *load, *rate)
+	used = cpu(t) - used
 	ask.report(t, sent, bytes, lasted)
+	t.Logf("%s of a core for each answer, asking included: where others use the cores too, that is what tells", (used / time.Duration(max(sent, 1))).Round(time.Microsecond))
 	stop()
 	if err := <-served; err != nil {
 		t.Error(err)
 	}
+}
+
+// cpu is what this process has used of all cores.
+func cpu(t *testing.T) time.Duration {
+	t.Helper()
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		t.Fatal(err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
 // fillFast stores n meetings with as few transactions as can be.

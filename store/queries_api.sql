@@ -1,5 +1,6 @@
 -- What the API asks for, and what it keeps. The dialect is that of queries.sql. Lists go on behind a place (start and
--- id), never by counting rows.
+-- id), never by counting rows. A text in such a place is CAST, since sqlc takes it for a number
+-- otherwise, and then written as || '', since SQLite does not look for a CAST in an index.
 
 -- name: PutToken :exec
 INSERT INTO tokens (id, name, hash, scopes, email, made_at, until_at)
@@ -71,20 +72,20 @@ WHERE schedule_index.schedule IS NULL ORDER BY schedules.id LIMIT sqlc.arg(most)
 
 -- name: ListMeetings :many
 SELECT * FROM meeting_index
-WHERE (start_at, meeting) > (CAST(sqlc.arg(after_start) AS bigint), CAST(sqlc.arg(after_id) AS text)) AND start_at < sqlc.arg(before)
+WHERE (start_at, meeting) > (sqlc.arg(after_start), CAST(sqlc.arg(after_id) AS text) || '') AND start_at < sqlc.arg(before)
 ORDER BY start_at, meeting LIMIT sqlc.arg(most);
 
 -- name: ListMeetingsRecorded :many
 SELECT * FROM meeting_index
 WHERE recorded = sqlc.arg(recorded)
-  AND (start_at, meeting) > (CAST(sqlc.arg(after_start) AS bigint), CAST(sqlc.arg(after_id) AS text)) AND start_at < sqlc.arg(before)
+  AND (start_at, meeting) > (sqlc.arg(after_start), CAST(sqlc.arg(after_id) AS text) || '') AND start_at < sqlc.arg(before)
 ORDER BY start_at, meeting LIMIT sqlc.arg(most);
 
 -- name: ListMeetingsFailing :many
 -- Where either is 1, both outcomes are wanted: a meeting that a rule is against may go on being recorded.
 SELECT meeting_index.* FROM meeting_failures AS f JOIN meeting_index ON meeting_index.meeting = f.meeting
 WHERE f.rule = sqlc.arg(rule)
-  AND (f.start_at, f.meeting) > (CAST(sqlc.arg(after_start) AS bigint), CAST(sqlc.arg(after_id) AS text)) AND f.start_at < sqlc.arg(before)
+  AND (f.start_at, f.meeting) > (sqlc.arg(after_start), CAST(sqlc.arg(after_id) AS text) || '') AND f.start_at < sqlc.arg(before)
   AND (CAST(sqlc.arg(either) AS bigint) = 1 OR meeting_index.recorded = sqlc.arg(recorded))
 ORDER BY f.start_at, f.meeting LIMIT sqlc.arg(most);
 
@@ -92,7 +93,7 @@ ORDER BY f.start_at, f.meeting LIMIT sqlc.arg(most);
 -- Looks through so many titles and no more, in an index that has them.
 SELECT meeting_index.* FROM (
     SELECT w.start_at, w.meeting, w.folded FROM meeting_index AS w
-    WHERE (w.start_at, w.meeting) > (CAST(sqlc.arg(after_start) AS bigint), CAST(sqlc.arg(after_id) AS text)) AND w.start_at < sqlc.arg(before)
+    WHERE (w.start_at, w.meeting) > (sqlc.arg(after_start), CAST(sqlc.arg(after_id) AS text) || '') AND w.start_at < sqlc.arg(before)
     ORDER BY w.start_at, w.meeting LIMIT sqlc.arg(scan)
 ) AS window_ JOIN meeting_index ON meeting_index.meeting = window_.meeting
 WHERE window_.folded LIKE CAST(sqlc.arg(pattern) AS text) ESCAPE '\'
@@ -104,7 +105,7 @@ ORDER BY window_.start_at, window_.meeting LIMIT sqlc.arg(most);
 -- name: PlaceOfMeeting :one
 -- The place so many meetings further on.
 SELECT start_at, meeting FROM meeting_index
-WHERE (start_at, meeting) > (CAST(sqlc.arg(after_start) AS bigint), CAST(sqlc.arg(after_id) AS text)) AND start_at < sqlc.arg(before)
+WHERE (start_at, meeting) > (sqlc.arg(after_start), CAST(sqlc.arg(after_id) AS text) || '') AND start_at < sqlc.arg(before)
 ORDER BY start_at, meeting LIMIT 1 OFFSET sqlc.arg(skip);
 
 -- name: MeetingKnown :one
@@ -123,19 +124,19 @@ WHERE schedule_meetings.meeting = sqlc.arg(meeting) ORDER BY schedule_index.star
 
 -- name: ListSchedules :many
 SELECT schedule, start_at, data FROM schedule_index
-WHERE (start_at, schedule) > (CAST(sqlc.arg(after_start) AS bigint), CAST(sqlc.arg(after_id) AS text)) AND start_at < sqlc.arg(before)
+WHERE (start_at, schedule) > (sqlc.arg(after_start), CAST(sqlc.arg(after_id) AS text) || '') AND start_at < sqlc.arg(before)
 ORDER BY start_at, schedule LIMIT sqlc.arg(most);
 
 -- name: ListSchedulesOfState :many
 SELECT schedule, start_at, data FROM schedule_index
 WHERE state = sqlc.arg(state)
-  AND (start_at, schedule) > (CAST(sqlc.arg(after_start) AS bigint), CAST(sqlc.arg(after_id) AS text)) AND start_at < sqlc.arg(before)
+  AND (start_at, schedule) > (sqlc.arg(after_start), CAST(sqlc.arg(after_id) AS text) || '') AND start_at < sqlc.arg(before)
 ORDER BY start_at, schedule LIMIT sqlc.arg(most);
 
 -- name: ListSchedulesOfProvider :many
 SELECT schedule, start_at, data FROM schedule_index
 WHERE provider = sqlc.arg(provider) AND (CAST(sqlc.arg(state) AS text) = '' OR state = CAST(sqlc.arg(state) AS text))
-  AND (start_at, schedule) > (CAST(sqlc.arg(after_start) AS bigint), CAST(sqlc.arg(after_id) AS text)) AND start_at < sqlc.arg(before)
+  AND (start_at, schedule) > (sqlc.arg(after_start), CAST(sqlc.arg(after_id) AS text) || '') AND start_at < sqlc.arg(before)
 ORDER BY start_at, schedule LIMIT sqlc.arg(most);
 
 -- name: ListSchedulesOfMember :many
@@ -143,7 +144,7 @@ SELECT i.schedule, i.start_at, i.data FROM schedule_members AS m JOIN schedule_i
 WHERE m.member = sqlc.arg(member)
   AND (CAST(sqlc.arg(state) AS text) = '' OR i.state = CAST(sqlc.arg(state) AS text))
   AND (CAST(sqlc.arg(provider) AS text) = '' OR i.provider = CAST(sqlc.arg(provider) AS text))
-  AND (m.start_at, m.schedule) > (CAST(sqlc.arg(after_start) AS bigint), CAST(sqlc.arg(after_id) AS text)) AND m.start_at < sqlc.arg(before)
+  AND (m.start_at, m.schedule) > (sqlc.arg(after_start), CAST(sqlc.arg(after_id) AS text) || '') AND m.start_at < sqlc.arg(before)
 ORDER BY m.start_at, m.schedule LIMIT sqlc.arg(most);
 
 -- name: ScheduleData :one
@@ -170,12 +171,12 @@ SELECT driver, account, CAST(COUNT(*) AS bigint) AS calendars,
 FROM sources GROUP BY driver, account ORDER BY driver, account;
 
 -- name: SourcesOfCalendar :many
-SELECT * FROM sources WHERE lower(calendar) = CAST(sqlc.arg(calendar) AS text) ORDER BY id;
+SELECT * FROM sources WHERE lower(calendar) = sqlc.arg(calendar) ORDER BY id;
 
 -- name: ListLetters :many
 SELECT * FROM letters
 WHERE state = sqlc.arg(state)
-  AND (received_at, source, id) < (CAST(sqlc.arg(before_received) AS bigint), CAST(sqlc.arg(before_source) AS text), CAST(sqlc.arg(before_id) AS text))
+  AND (received_at, source, id) < (sqlc.arg(before_received), CAST(sqlc.arg(before_source) AS text) || '', CAST(sqlc.arg(before_id) AS text) || '')
 ORDER BY received_at DESC, source DESC, id DESC LIMIT sqlc.arg(most);
 
 -- name: LettersOfID :many

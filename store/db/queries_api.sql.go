@@ -139,7 +139,7 @@ func (q *Queries) LettersOfID(ctx context.Context, arg LettersOfIDParams) ([]Let
 const listLetters = `-- name: ListLetters :many
 SELECT source, id, seq, received_at, sender, state, reason, data FROM letters
 WHERE state = $1
-  AND (received_at, source, id) < (CAST($2 AS bigint), CAST($3 AS text), CAST($4 AS text))
+  AND (received_at, source, id) < ($2, CAST($3 AS text) || '', CAST($4 AS text) || '')
 ORDER BY received_at DESC, source DESC, id DESC LIMIT $5
 `
 
@@ -191,7 +191,7 @@ func (q *Queries) ListLetters(ctx context.Context, arg ListLettersParams) ([]Let
 
 const listMeetings = `-- name: ListMeetings :many
 SELECT meeting, series, start_at, end_at, decided_at, recorded, held, title, folded, provider, owner, failing FROM meeting_index
-WHERE (start_at, meeting) > (CAST($1 AS bigint), CAST($2 AS text)) AND start_at < $3
+WHERE (start_at, meeting) > ($1, CAST($2 AS text) || '') AND start_at < $3
 ORDER BY start_at, meeting LIMIT $4
 `
 
@@ -246,7 +246,7 @@ func (q *Queries) ListMeetings(ctx context.Context, arg ListMeetingsParams) ([]M
 const listMeetingsFailing = `-- name: ListMeetingsFailing :many
 SELECT meeting_index.meeting, meeting_index.series, meeting_index.start_at, meeting_index.end_at, meeting_index.decided_at, meeting_index.recorded, meeting_index.held, meeting_index.title, meeting_index.folded, meeting_index.provider, meeting_index.owner, meeting_index.failing FROM meeting_failures AS f JOIN meeting_index ON meeting_index.meeting = f.meeting
 WHERE f.rule = $1
-  AND (f.start_at, f.meeting) > (CAST($2 AS bigint), CAST($3 AS text)) AND f.start_at < $4
+  AND (f.start_at, f.meeting) > ($2, CAST($3 AS text) || '') AND f.start_at < $4
   AND (CAST($5 AS bigint) = 1 OR meeting_index.recorded = $6)
 ORDER BY f.start_at, f.meeting LIMIT $7
 `
@@ -309,7 +309,7 @@ func (q *Queries) ListMeetingsFailing(ctx context.Context, arg ListMeetingsFaili
 const listMeetingsRecorded = `-- name: ListMeetingsRecorded :many
 SELECT meeting, series, start_at, end_at, decided_at, recorded, held, title, folded, provider, owner, failing FROM meeting_index
 WHERE recorded = $1
-  AND (start_at, meeting) > (CAST($2 AS bigint), CAST($3 AS text)) AND start_at < $4
+  AND (start_at, meeting) > ($2, CAST($3 AS text) || '') AND start_at < $4
 ORDER BY start_at, meeting LIMIT $5
 `
 
@@ -365,7 +365,7 @@ func (q *Queries) ListMeetingsRecorded(ctx context.Context, arg ListMeetingsReco
 
 const listSchedules = `-- name: ListSchedules :many
 SELECT schedule, start_at, data FROM schedule_index
-WHERE (start_at, schedule) > (CAST($1 AS bigint), CAST($2 AS text)) AND start_at < $3
+WHERE (start_at, schedule) > ($1, CAST($2 AS text) || '') AND start_at < $3
 ORDER BY start_at, schedule LIMIT $4
 `
 
@@ -415,7 +415,7 @@ SELECT i.schedule, i.start_at, i.data FROM schedule_members AS m JOIN schedule_i
 WHERE m.member = $1
   AND (CAST($2 AS text) = '' OR i.state = CAST($2 AS text))
   AND (CAST($3 AS text) = '' OR i.provider = CAST($3 AS text))
-  AND (m.start_at, m.schedule) > (CAST($4 AS bigint), CAST($5 AS text)) AND m.start_at < $6
+  AND (m.start_at, m.schedule) > ($4, CAST($5 AS text) || '') AND m.start_at < $6
 ORDER BY m.start_at, m.schedule LIMIT $7
 `
 
@@ -469,7 +469,7 @@ func (q *Queries) ListSchedulesOfMember(ctx context.Context, arg ListSchedulesOf
 const listSchedulesOfProvider = `-- name: ListSchedulesOfProvider :many
 SELECT schedule, start_at, data FROM schedule_index
 WHERE provider = $1 AND (CAST($2 AS text) = '' OR state = CAST($2 AS text))
-  AND (start_at, schedule) > (CAST($3 AS bigint), CAST($4 AS text)) AND start_at < $5
+  AND (start_at, schedule) > ($3, CAST($4 AS text) || '') AND start_at < $5
 ORDER BY start_at, schedule LIMIT $6
 `
 
@@ -521,7 +521,7 @@ func (q *Queries) ListSchedulesOfProvider(ctx context.Context, arg ListSchedules
 const listSchedulesOfState = `-- name: ListSchedulesOfState :many
 SELECT schedule, start_at, data FROM schedule_index
 WHERE state = $1
-  AND (start_at, schedule) > (CAST($2 AS bigint), CAST($3 AS text)) AND start_at < $4
+  AND (start_at, schedule) > ($2, CAST($3 AS text) || '') AND start_at < $4
 ORDER BY start_at, schedule LIMIT $5
 `
 
@@ -742,7 +742,7 @@ func (q *Queries) NewestRevision(ctx context.Context) (int64, error) {
 
 const placeOfMeeting = `-- name: PlaceOfMeeting :one
 SELECT start_at, meeting FROM meeting_index
-WHERE (start_at, meeting) > (CAST($1 AS bigint), CAST($2 AS text)) AND start_at < $3
+WHERE (start_at, meeting) > ($1, CAST($2 AS text) || '') AND start_at < $3
 ORDER BY start_at, meeting LIMIT 1 OFFSET $4
 `
 
@@ -915,7 +915,8 @@ type PutTokenParams struct {
 }
 
 // What the API asks for, and what it keeps. The dialect is that of queries.sql. Lists go on behind a place (start and
-// id), never by counting rows.
+// id), never by counting rows. A text in such a place is CAST, since sqlc takes it for a number
+// otherwise, and then written as || ”, since SQLite does not look for a CAST in an index.
 func (q *Queries) PutToken(ctx context.Context, arg PutTokenParams) error {
 	_, err := q.db.ExecContext(ctx, putToken,
 		arg.ID,
@@ -1047,7 +1048,7 @@ func (q *Queries) ScheduleData(ctx context.Context, id string) (string, error) {
 const searchMeetings = `-- name: SearchMeetings :many
 SELECT meeting_index.meeting, meeting_index.series, meeting_index.start_at, meeting_index.end_at, meeting_index.decided_at, meeting_index.recorded, meeting_index.held, meeting_index.title, meeting_index.folded, meeting_index.provider, meeting_index.owner, meeting_index.failing FROM (
     SELECT w.start_at, w.meeting, w.folded FROM meeting_index AS w
-    WHERE (w.start_at, w.meeting) > (CAST($1 AS bigint), CAST($2 AS text)) AND w.start_at < $3
+    WHERE (w.start_at, w.meeting) > ($1, CAST($2 AS text) || '') AND w.start_at < $3
     ORDER BY w.start_at, w.meeting LIMIT $4
 ) AS window_ JOIN meeting_index ON meeting_index.meeting = window_.meeting
 WHERE window_.folded LIKE CAST($5 AS text) ESCAPE '\'
@@ -1144,7 +1145,7 @@ func (q *Queries) Session(ctx context.Context, arg SessionParams) ([]byte, error
 }
 
 const sourcesOfCalendar = `-- name: SourcesOfCalendar :many
-SELECT id, driver, account, calendar, is_primary, cursor, reading, listing, held, no_access, next_at, pulled_at, failures, error, read_as, pushes FROM sources WHERE lower(calendar) = CAST($1 AS text) ORDER BY id
+SELECT id, driver, account, calendar, is_primary, cursor, reading, listing, held, no_access, next_at, pulled_at, failures, error, read_as, pushes FROM sources WHERE lower(calendar) = $1 ORDER BY id
 `
 
 func (q *Queries) SourcesOfCalendar(ctx context.Context, calendar string) ([]Source, error) {
