@@ -3,6 +3,7 @@ package serve_test
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"encoding/base64"
 	"fmt"
 	"net"
@@ -305,4 +306,36 @@ func TestSlow(t *testing.T) {
 		}
 		conn.Close()
 	}
+}
+
+// TestUsed: when a token was used is kept to some minutes, not at every request, and at the latest when the daemon ends.
+func TestUsed(t *testing.T) {
+	w := newWorld(t)
+	id, _ := tokens.ID(w.tokens["read"])
+	use := func(pass time.Duration, want time.Time) {
+		t.Helper()
+		w.pass(pass)
+		if rec := w.do("GET", "/api/v1/me", w.tokens["read"], ""); rec.Code != 200 {
+			t.Fatal(rec.Code)
+		}
+		before, _, err := w.store.Tokens().Token(t.Context(), id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		if err := w.doors.Run(ctx); err != nil {
+			t.Error(err)
+		}
+		after, _, err := w.store.Tokens().Token(t.Context(), id)
+		if err != nil || !after.UsedAt.Equal(want) {
+			t.Errorf("%s later it was used at %s, want %s (%v)", pass, after.UsedAt, want, err)
+		}
+		if before.UsedAt.Equal(after.UsedAt) != before.UsedAt.Equal(want) {
+			t.Errorf("%s later it is written with the request", pass)
+		}
+	}
+	use(0, now)
+	use(5*time.Minute, now)
+	use(6*time.Minute, now.Add(11*time.Minute))
 }

@@ -13,6 +13,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"example.com/syncd/engine"
 	"example.com/syncd/serve"
 	"example.com/syncd/serve/access"
 	"example.com/syncd/serve/api"
@@ -258,5 +259,42 @@ func TestStreamEnds(t *testing.T) {
 	}
 	if _, err := s.ReadString('\n'); err == nil {
 		t.Error("it goes on")
+	}
+}
+
+// flood is a store whose feed never ends.
+type flood struct{ engine.Catalog }
+
+func (flood) NewestChange(context.Context) (int64, error) { return 0, nil }
+
+func (flood) Changes(_ context.Context, after int64, _ int) ([]engine.Change, error) {
+	return []engine.Change{{Seq: after + 1, Data: json.RawMessage(`"` + strings.Repeat("x", 1<<20) + `"`)}}, nil
+}
+
+// TestStall: who opens a stream and takes nothing is given up, and makes room for others.
+func TestStall(t *testing.T) {
+	w := newWorld(t, func(_ *access.Config, c *api.Config) {
+		c.Catalog, c.Streams = flood{c.Catalog}, api.Streams{PerOne: 1, Stall: 50 * time.Millisecond, Look: time.Millisecond}
+	})
+	url, _ := listen(t, w)
+	if _, resp := open(t, url+"/api/v1/events", w.tokens["read"], ""); resp.StatusCode != 200 { // and reads no further
+		t.Fatal(resp.StatusCode)
+	}
+	tries := 0
+	for ; ; tries++ {
+		s, resp := open(t, url+"/api/v1/events", w.tokens["read"], "")
+		s.close()
+		if resp.StatusCode == 200 {
+			break
+		}
+		if resp.StatusCode != 503 {
+			t.Fatal(resp.StatusCode)
+		}
+	}
+	if tries == 0 {
+		t.Error("there was room for two")
+	}
+	if rec := w.do("HEAD", "/api/v1/events", w.tokens["admin"], ""); rec.Code != 200 || rec.Body.Len() != 0 {
+		t.Errorf("HEAD: %d, %d bytes", rec.Code, rec.Body.Len())
 	}
 }

@@ -127,6 +127,10 @@ func (a *API) events(ctx context.Context, in *eventsInput) (*huma.StreamResponse
 	return &huma.StreamResponse{Body: func(hc huma.Context) {
 		defer leave()
 		r, w := humago.Unwrap(hc)
+		if r.Method == http.MethodHead { // which has no end to wait for
+			w.Header().Set("Content-Type", eventsType)
+			return
+		}
 		s := &stream{api: a, w: w, c: http.NewResponseController(w), seq: seq}
 		if err := s.run(r.Context()); err != nil && r.Context().Err() == nil {
 			a.Log.Warn("a stream of events ended early", "who", who.ID, "error", err)
