@@ -79,8 +79,8 @@ func TestTokensOfOld(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, q := range []string{
-		"DROP INDEX sources_calendar", "DROP TABLE tokens", "DROP TABLE sessions", "DROP TABLE serve_keys", "DROP TABLE meeting_index", "DROP TABLE meeting_failures",
-		"DROP TABLE schedule_index", "DROP TABLE schedule_members", "DELETE FROM goose_db_version WHERE version_id = 20",
+		"DROP INDEX sources_calendar", "DROP TABLE tokens", "DROP TABLE sessions", "DROP TABLE serve_keys", "DROP TABLE meeting_failures", "DROP TABLE meeting_index",
+		"DROP TABLE schedule_members", "DROP TABLE schedule_index", "DELETE FROM goose_db_version WHERE version_id = 20",
 	} {
 		if _, err := s.sql.ExecContext(ctx, q); err != nil {
 			t.Fatal(err)
@@ -243,6 +243,19 @@ func TestReindex(t *testing.T) {
 	if diff := cmp.Diff(before, after); diff != "" {
 		t.Error(diff)
 	}
+
+	// And what is deleted is in them no more.
+	for _, q := range []string{"DELETE FROM schedule_meetings", "DELETE FROM schedules", "DELETE FROM decisions"} {
+		if _, err := s.sql.ExecContext(ctx, q); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, table := range []string{"meeting_index", "meeting_failures", "schedule_index", "schedule_members"} {
+		left := 0
+		if err := s.sql.QueryRowContext(ctx, "SELECT count(*) FROM "+table).Scan(&left); err != nil || left != 0 {
+			t.Errorf("%d rows of %s are left (%v)", left, table, err)
+		}
+	}
 }
 
 // TestSearchGoesOn: a search looks through so many titles for one page, and says where it goes on.
@@ -258,6 +271,10 @@ func TestSearchGoesOn(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	decision, err := tx.PrepareContext(ctx, `INSERT INTO decisions (meeting, seq, record, title, start_at, end_at, decided_at, meeting_id, call_keys, data, held) VALUES ($1, $2, TRUE, '', 0, 0, 0, '', '', '{}', '')`)
+	if err != nil {
+		t.Fatal(err)
+	}
 	put, err := tx.PrepareContext(ctx, `INSERT INTO meeting_index VALUES ($1, $1, $2, $2, 0, TRUE, FALSE, $3, $3, '', '', '')`)
 	if err != nil {
 		t.Fatal(err)
@@ -266,6 +283,9 @@ func TestSearchGoesOn(t *testing.T) {
 		title := "x"
 		if i == 3 || i == scan+3 || i == many-1 {
 			title = "needle"
+		}
+		if _, err := decision.ExecContext(ctx, string(key(i)), int64(i+1)); err != nil {
+			t.Fatal(err)
 		}
 		if _, err := put.ExecContext(ctx, string(key(i)), int64(i+1), title); err != nil {
 			t.Fatal(err)

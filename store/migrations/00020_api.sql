@@ -27,10 +27,10 @@ CREATE TABLE serve_keys (
     value BYTEA NOT NULL
 );
 
--- What decisions are found by, and what a list shows of them. Written with the decision. recorded says what is done,
--- held included.
+-- What decisions are found by, and what a list shows of them. Written with the decision, and gone with it. recorded says
+-- what is done, held included.
 CREATE TABLE meeting_index (
-    meeting    TEXT PRIMARY KEY,
+    meeting    TEXT PRIMARY KEY REFERENCES decisions (meeting) ON DELETE CASCADE,
     series     TEXT    NOT NULL,
     start_at   BIGINT  NOT NULL,
     end_at     BIGINT  NOT NULL,
@@ -51,14 +51,14 @@ CREATE INDEX meeting_index_series ON meeting_index (series);
 CREATE TABLE meeting_failures (
     rule     TEXT   NOT NULL,
     start_at BIGINT NOT NULL,
-    meeting  TEXT   NOT NULL,
+    meeting  TEXT   NOT NULL REFERENCES meeting_index (meeting) ON DELETE CASCADE,
     PRIMARY KEY (rule, start_at, meeting)
 );
 CREATE INDEX meeting_failures_meeting ON meeting_failures (meeting);
 
 -- The same for schedules; data is the newest revision without its reasons.
 CREATE TABLE schedule_index (
-    schedule TEXT PRIMARY KEY,
+    schedule TEXT PRIMARY KEY REFERENCES schedules (id) ON DELETE CASCADE,
     start_at BIGINT NOT NULL,
     state    TEXT   NOT NULL,
     provider TEXT   NOT NULL,
@@ -72,7 +72,7 @@ CREATE INDEX schedule_index_provider ON schedule_index (provider, start_at, sche
 CREATE TABLE schedule_members (
     member   TEXT   NOT NULL,
     start_at BIGINT NOT NULL,
-    schedule TEXT   NOT NULL,
+    schedule TEXT   NOT NULL REFERENCES schedule_index (schedule) ON DELETE CASCADE,
     PRIMARY KEY (member, start_at, schedule)
 );
 CREATE INDEX schedule_members_schedule ON schedule_members (schedule);
