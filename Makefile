@@ -17,7 +17,7 @@ staticcheck:
 vuln:
 	go tool -modfile=tools/go.mod govulncheck ./...
 
-# store/db from store/queries.sql, and configs/schema from the types of the configuration.
+# store/db from store/queries*.sql, and configs/schema from the types of the configuration.
 generate:
 	cd store && go tool -modfile=../tools/go.mod sqlc generate
 	go test ./cmd/syncd -run TestSchemaFiles -update
@@ -29,6 +29,7 @@ record:
 # Longer than CI has time for: random histories of the engine, then each fuzz target for a while.
 soak:
 	go test ./engine -run TestHistories -histories 2000 -timeout 2h
+	go test ./serve -run TestFuzz -requests 200000 -seed 7 -timeout 1h
 	go test ./connectors/google ./connectors/outlook ./connectors/coordinator -run TestStories -story 10000 -stories 20000 -timeout 2h
 
 # Two hundred kills of daemons on SQLite, and as many of replicas on PostgreSQL, which restarts meanwhile. KILLSEED=n
@@ -40,6 +41,7 @@ killsoak:
 # What the documentation says of speed. The comparison with other engines is a module of its own.
 bench:
 	go test ./linkparse ./eligibility ./eligibility/custom ./config ./connectors/google ./connectors/outlook ./internal/ics ./internal/mailauth -run XXX -bench . -benchmem
+	go test ./serve -run TestLoad -load 20s -timeout 1h -v
 	cd eligibility/rulebench && go test -bench . -benchmem
 
 FUZZTIME ?= 1m

@@ -34,11 +34,15 @@ var may = map[string]struct {
 	"connectors/*/*":        {"calendar connectors internal", "*", "as its connector"},
 	"connectors/outlook":    {"calendar connectors connectors/grants connectors/outlook internal", "*", "as any connector; a folder below it has the SDK"},
 	"engine":                {"calendar linkparse connectors eligibility schedule", "x", "knows the store by its interface alone"},
-	"store":                 {"calendar connectors eligibility engine internal/seal schedule store/db", "*", "keeps the nouns"},
+	"store":                 {"calendar connectors eligibility engine internal/seal schedule serve/tokens store/db", "*", "keeps the nouns"},
 	"store/db":              {"", "", "generated"},
 	"resolver":              {"internal", "x", "the one part that follows links"},
 	"deliver":               {"schedule", "*", "sinks know schedules"},
-	"serve":                 {"calendar eligibility engine schedule", "*", "shows what the engine's read side has"},
+	"serve":                 {"engine serve/access serve/problem", "*", "puts the parts of the HTTP side together"},
+	"serve/access":          {"serve/problem serve/tokens", "*", "doors know nothing of what is behind them"},
+	"serve/api":             {"calendar eligibility engine schedule serve/access serve/problem serve/tokens", "*", "shows what the engine's read side has"},
+	"serve/problem":         {"", "", "how errors are answered"},
+	"serve/tokens":          {"", "", "the store keeps them, the doors know them"},
 	"serve/explain":         {"calendar eligibility engine linkparse schedule", "x", "words for one meeting, that commands and pages share"},
 	"serve/whatif":          {"calendar config eligibility engine", "x", "tries a policy that somebody wrote down, as the daemon would read it"},
 	"serve/connect":         {"connectors", "x", "asks users by the contract, whoever the provider is"},
@@ -151,7 +155,7 @@ func within(pkg string, allowed []string) bool {
 
 // TestProviderNames keeps providers out of what must not know them.
 func TestProviderNames(t *testing.T) {
-	for _, pkg := range []string{"engine", "store", "schedule", "serve"} {
+	for _, pkg := range []string{"engine", "store", "schedule", "serve", "serve/access", "serve/api", "serve/problem", "serve/tokens"} {
 		files, err := fs.Glob(os.DirFS(pkg), "*.go")
 		if err != nil || len(files) == 0 {
 			t.Fatal(pkg, len(files), err)

@@ -9,12 +9,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"net"
 	"net/url"
 	"os"
 	"path/filepath"
 	"regexp"
-	"strconv"
 	"strings"
 	"time"
 
@@ -55,12 +53,6 @@ type Config struct {
 type Horizon struct {
 	Past   Duration `yaml:"past"`   // how far back, 1h to 31d (24h)
 	Future Duration `yaml:"future"` // how far ahead, 1d to 90d (28d)
-}
-
-// Serve is the HTTP server.
-type Serve struct {
-	Listen    string `yaml:"listen"`     // HOST:PORT, or "off" (127.0.0.1:8787)
-	TokenFile string `yaml:"token_file"` // holds the API's token; "": the API stays closed
 }
 
 // Push has providers tell of changes, so that they are seen before the next poll.
@@ -113,7 +105,7 @@ func Load(path string, drivers []connectors.Driver, sinks []deliver.Kind) (*Conf
 		Path: path, Dir: filepath.Dir(path), Store: "syncd.db", PolicyPath: "policy.yaml",
 		Horizon: Horizon{Past: Duration(day), Future: Duration(28 * day)}, Poll: Duration(time.Minute),
 		PollQuiet: Duration(15 * time.Minute), Fresh: Duration(5 * time.Minute), Retention: Duration(90 * day),
-		Serve: Serve{Listen: "127.0.0.1:8787"},
+		Serve: Serve{Listen: "127.0.0.1:8787", RequestsPerSecond: 200},
 	}}
 	dec.document(&f)
 	c := &f.Config
@@ -128,6 +120,9 @@ func Load(path string, drivers []connectors.Driver, sinks []deliver.Kind) (*Conf
 	}
 	if !c.Shared() {
 		c.Store = c.Resolve(c.Store)
+	}
+	if l := c.Serve.Login; l != nil {
+		l.ClientSecretFile = c.Resolve(l.ClientSecretFile)
 	}
 	policyErr := c.loadPolicy(dec, names(drivers))
 	if err := errors.Join(dec.err(), policyErr); err != nil {
@@ -193,13 +188,7 @@ func (c *Config) check(d *decoder) {
 		}
 	}
 	c.checkPush(d)
-	if c.Serve.Listen == Off {
-		return
-	}
-	_, port, err := net.SplitHostPort(c.Serve.Listen)
-	if _, bad := strconv.ParseUint(port, 10, 16); err != nil || bad != nil {
-		d.fail("serve.listen", " must be HOST:PORT such as 127.0.0.1:8787, or off, not %s", quote(c.Serve.Listen))
-	}
+	c.checkServe(d)
 }
 
 // Shared reports whether the store is a PostgreSQL database, which several processes may share.

@@ -102,7 +102,9 @@ deliver:
       targets:
         - {name: first, file: {path: a}}
         - {name: second, file: {path: b}}
-serve: {listen: ":8080", token_file: token}
+serve: {listen: ":8080", token_file: token, public_url: "https://syncd.acme.com", proxies: [10.0.0.0/8], requests_per_second: 500,
+  login: {issuer: "https://login.acme.com/realms/acme", client_id: syncd, client_secret_file: secret, admins: [ana@acme.com, it], viewers: [sales],
+    domains: [acme.com], groups_claim: roles, scopes: [groups], trust_addresses: true}}
 push: {url: "https://syncd.acme.com:8443"}
 connections:
   - name: acme.com
@@ -149,9 +151,15 @@ keyset_file: keys.json
 	want := &Config{
 		Path: "etc/syncd.yaml", Dir: "etc", Store: "var/syncd.db", PolicyPath: "etc/rules.yaml", Signals: "etc/signals.jsonl", KeysetFile: "etc/keys.json",
 		Horizon: Horizon{Past: Duration(36 * time.Hour), Future: Duration(14 * 24 * time.Hour)}, Poll: Duration(5 * time.Second),
+		Serve: Serve{
+			Listen: ":8080", TokenFile: "etc/token", PublicURL: "https://syncd.acme.com", Proxies: []string{"10.0.0.0/8"}, RequestsPerSecond: 500,
+			Login: &Login{
+				Issuer: "https://login.acme.com/realms/acme", ClientID: "syncd", ClientSecretFile: "etc/secret", Admins: []string{"ana@acme.com", "it"},
+				Viewers: []string{"sales"}, Domains: []string{"acme.com"}, GroupsClaim: "roles", Scopes: []string{"groups"}, TrustAddresses: true,
+			},
+		},
 		PollQuiet: Duration(15 * time.Minute), Fresh: Duration(5 * time.Minute), Retention: Duration(90 * day),
-		Serve: Serve{Listen: ":8080", TokenFile: "etc/token"},
-		Push:  Push{URL: "https://syncd.acme.com:8443"},
+		Push: Push{URL: "https://syncd.acme.com:8443"},
 		Deliver: []Target{
 			{Name: "log", Config: &deliver.FileConfig{Path: "/tmp/schedules.jsonl"}, Line: 9},
 			{Name: "recorders", Config: &chain{After: 5 * time.Minute}, Line: 11, Targets: []Target{
@@ -159,9 +167,9 @@ keyset_file: keys.json
 			}},
 		},
 		Connections: []Connection{
-			{Name: "acme.com", Config: google, Tape: "etc/demo/google.yaml", Line: 20},
-			{Name: "acme.com", Config: google, Line: 25},
-			{Name: "trial_1@here-there", Config: &lonely{File: "events.jsonl"}, Line: 27},
+			{Name: "acme.com", Config: google, Tape: "etc/demo/google.yaml", Line: 22},
+			{Name: "acme.com", Config: google, Line: 27},
+			{Name: "trial_1@here-there", Config: &lonely{File: "events.jsonl"}, Line: 29},
 		},
 	}
 	if diff := cmp.Diff(want, c); diff != "" {
@@ -183,7 +191,7 @@ func TestLoadDefaults(t *testing.T) {
 		Path: "syncd.yaml", Dir: ".", Store: "syncd.db", PolicyPath: "policy.yaml",
 		Horizon: Horizon{Past: Duration(2 * time.Hour), Future: Duration(672 * time.Hour)}, Poll: Duration(time.Minute),
 		PollQuiet: Duration(15 * time.Minute), Fresh: Duration(5 * time.Minute), Retention: Duration(90 * day),
-		Serve: Serve{Listen: "127.0.0.1:8787"},
+		Serve: Serve{Listen: "127.0.0.1:8787", RequestsPerSecond: 200},
 	}
 	if diff := cmp.Diff(want, c); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
@@ -230,7 +238,16 @@ func TestLoadErrors(t *testing.T) {
 		{"push, a path", conn + "push: {url: \"https://syncd.acme.com/x\"}\n", `syncd.yaml:2: push.url must be https://HOST such as https://syncd.acme.com, with nothing behind it, not "https://syncd.acme.com/x"`},
 		{"push, no host", conn + "push: {url: \"https://:443\"}\n", `syncd.yaml:2: push.url must be https://HOST such as https://syncd.acme.com, with nothing behind it, not "https://:443"`},
 		{"push, and nobody to answer", conn + "serve: {listen: off}\npush: {url: \"https://syncd.acme.com\"}\n", `syncd.yaml:3: push.url: nobody would answer: serve.listen is off. Name an address there, or leave push out`},
-		{"serve", conn + "serve: off\n", `syncd.yaml:2: serve must be a group of keys (listen, token_file), not "off"`},
+		{"serve", conn + "serve: off\n", `syncd.yaml:2: serve must be a group of keys (listen, token_file, public_url, proxies, requests_per_second, login), not "off"`},
+		{"public URL", conn + "serve: {public_url: \"https://syncd.acme.com/\"}\n", `syncd.yaml:2: serve.public_url must be https://HOST such as https://syncd.acme.com, with nothing behind it, not "https://syncd.acme.com/"`},
+		{"public URL without TLS", conn + "serve: {public_url: \"http://syncd.acme.com\"}\n", `syncd.yaml:2: serve.public_url must be https://HOST such as https://syncd.acme.com, with nothing behind it, not "http://syncd.acme.com"`},
+		{"proxies", conn + "serve: {proxies: [10.0.0.1]}\n", `syncd.yaml:2: serve.proxies[0] must be a network such as 10.0.0.0/8, not "10.0.0.1"`},
+		{"no requests", conn + "serve: {requests_per_second: 0}\n", `syncd.yaml:2: serve.requests_per_second must be between 1 and 100000, not 0`},
+		{"log-in without a public URL", conn + "serve: {login: {issuer: \"https://id.acme.com\", client_id: x, domains: [acme.com]}}\n", `syncd.yaml:2: serve.login: set serve.public_url too: the issuer sends browsers back there`},
+		{"log-in for nobody", conn + "serve: {public_url: \"https://syncd.acme.com\", login: {issuer: \"https://id.acme.com\", client_id: x}}\n", `syncd.yaml:2: serve.login: nobody could come in: name admins, viewers or domains`},
+		{"log-in without TLS", conn + "serve: {public_url: \"https://syncd.acme.com\", login: {issuer: \"http://id.acme.com\", client_id: x, viewers: [x]}}\n", `syncd.yaml:2: serve.login.issuer must be the issuer's address such as https://accounts.google.com, not "http://id.acme.com"`},
+		{"log-in without a client", conn + "serve: {public_url: \"https://syncd.acme.com\", login: {issuer: \"https://id.acme.com\", viewers: [x]}}\n", `syncd.yaml:2: serve.login.client_id is missing: register syncd at the issuer, and write down what it is called there`},
+		{"log-in, a domain", conn + "serve: {public_url: \"https://syncd.acme.com\", login: {issuer: \"https://id.acme.com\", client_id: x, domains: [\"@acme.com\"]}}\n", `syncd.yaml:2: serve.login.domains[0] must be a domain such as acme.com, not "@acme.com"`},
 		{"clock", conn + "clock: noon\n", `syncd.yaml:2: clock must be a time such as 2026-11-23T08:00:00Z, not "noon"`},
 		{"no policy", conn + "policy: nowhere.yaml\n", "syncd.yaml:2: policy: nowhere.yaml: no such file (write one, or start from configs/policy.yaml)"},
 		{"an import without a driver", conn + "policy: imports.yaml\n", `imports.yaml:3: import.gogle: unknown driver (did you mean "google"? ` + drivers + ")"},

@@ -239,13 +239,30 @@ type Health struct {
 	RoundAt time.Time // when it looked last for what is due; zero: not yet
 	Failing bool      // the last look failed, because the store can't be used; the log says why
 	Rules   string    // why the newest rules are not in force, "" if they are
+	// Connections are the configured ones, each with what listing its calendars failed with last, "" if it did not.
+	Connections map[string]string
 }
 
-// Health reports the process's own part; the state of calendars and connections is in the store.
-func (e *Engine) Health() Health {
+// Health reports how the process and its connections do; the state of each calendar is in the store.
+func (e *Engine) Health(ctx context.Context) Health {
 	e.mu.Lock()
-	defer e.mu.Unlock()
-	return Health{RoundAt: e.roundAt, Failing: e.failing, Rules: e.broken}
+	h := Health{RoundAt: e.roundAt, Failing: e.failing, Rules: e.broken, Connections: map[string]string{}}
+	e.mu.Unlock()
+	for _, c := range e.Connections {
+		h.Connections[c.String()] = ""
+	}
+	chores, err := e.Store.Chores(ctx)
+	if err != nil {
+		h.Failing = true
+		return h
+	}
+	for _, c := range chores {
+		kind, name := ChoreJob(c.Name)
+		if _, ours := h.Connections[name]; kind == Roster && ours {
+			h.Connections[name] = c.Error
+		}
+	}
+	return h
 }
 
 // connected reports whether the source's connection is still configured. What an operator has taken

@@ -197,8 +197,8 @@ func TestNewRules(t *testing.T) {
 			{"which does not lift what protects people", func() { e.SetRules(rules("globex.com", wish)) }, 0},
 		} {
 			step.do()
-			if bad := step.about == "bad rules change nothing"; bad != (e.Health().Rules != "") {
-				t.Errorf("%s: of the rules it says %q", step.about, e.Health().Rules)
+			if bad := step.about == "bad rules change nothing"; bad != (e.Health(t.Context()).Rules != "") {
+				t.Errorf("%s: of the rules it says %q", step.about, e.Health(t.Context()).Rules)
 			}
 			if err := e.Pass(t.Context()); err != nil {
 				return err

@@ -1,29 +1,31 @@
-// Package serve is the daemon's HTTP side: health, what is scheduled, and the providers' pushes.
+// Package serve is the daemon's HTTP side: health, the doors, the API and pages behind them, and the providers' pushes.
 package serve
 
 import (
 	"context"
-	"crypto/sha256"
-	"crypto/subtle"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
+	"runtime/debug"
 	"strings"
 	"time"
 
 	"example.com/syncd/engine"
-	"example.com/syncd/schedule"
+	"example.com/syncd/serve/access"
+	"example.com/syncd/serve/problem"
 )
 
-// Config is what a Server works with.
+// Config is what a Handler works with.
 type Config struct {
-	Reader engine.Reader
-	Health func() engine.Health
-	// Token is the bearer token that opens everything but health; empty: nothing but health is open.
-	Token string
+	// Doors let in to API and Pages; nil: neither is served.
+	Doors *access.Doors
+	API   http.Handler
+	Pages http.Handler // nil: there are none
+	// Metrics are served at /metrics as they are, guarded or not. Nil: there are none.
+	Metrics http.Handler
+	Health  func(context.Context) engine.Health
 	// Push answers a push that came for a connection, whoever sent it, without waiting for anything. It answers
 	// nothing, and reports false, where no such connection takes pushes. Nil: pushes are not configured.
 	Push func(w http.ResponseWriter, r *http.Request, driver, connection string) bool
@@ -39,34 +41,68 @@ type Config struct {
 // Handler serves:
 //
 //	GET /livez               200 while the process answers
-//	GET /readyz              200 while the daemon does what is due in time, else 503
-//	GET /api/v1/schedules    schedules that have not ended, cancelled ones included, by start
-//	GET /api/v1/meetings     decisions with their traces, by start
-//	GET /api/v1/sources      calendars: when each was read last, and what is wrong
+//	GET /readyz, /healthz    200 while passes complete in time, else 503
+//	/api/…                   the API, for whoever has a token or has logged in
+//	/auth/…                  log-in and log-out
 //	POST /push/{driver}/{connection}   a provider tells of changes; only if Push is set
 //	POST /mail/{driver}/{connection}   a service hands over a mail; only if Mail is set
+//	/…                       pages, for people who have logged in
 //
 // Pushes come without a token, of at most 1 MiB: each is believed by the secret in it, and only that a
-// calendar is worth a look. The API wants "Authorization: Bearer TOKEN". Errors are problem+json (RFC 9457).
+// calendar is worth a look. Errors are problem+json (RFC 9457).
 func Handler(c Config) http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
-	mux.HandleFunc("GET /readyz", c.ready)
-	for path, list := range map[string]func(context.Context) (any, error){
-		"schedules": c.schedules, "meetings": c.meetings, "sources": c.sources,
-	} {
-		mux.HandleFunc("GET /api/v1/"+path, c.authorized(listing(path, list, c.Log)))
-	}
+	mux.HandleFunc("/livez", reading(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") }))
+	mux.HandleFunc("/readyz", reading(c.ready))
+	mux.HandleFunc("/healthz", reading(c.ready))
 	if c.Push != nil {
-		mux.HandleFunc("/push/{driver}/{connection}", c.pushed)
+		mux.HandleFunc("/push/{driver}/{connection}", posting("providers send their pushes here, by POST", c.pushed))
 	}
 	if c.Mail != nil {
-		mux.HandleFunc("POST /mail/{driver}/{connection}", c.mailed)
+		mux.HandleFunc("/mail/{driver}/{connection}", posting("mail is handed over here by POST", c.mailed))
 	}
-	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
-		problem(w, http.StatusNotFound, "there is nothing here; see /api/v1/schedules, /api/v1/meetings, /api/v1/sources, /livez and /readyz")
+	nothing := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		problem.Write(w, http.StatusNotFound, "there is nothing here; see /api/openapi.json, /livez and /readyz")
 	})
-	return bounded(secure(mux))
+	rest := http.Handler(nothing)
+	if c.Doors != nil {
+		mux.Handle("/api/", c.Doors.API(c.API))
+		mux.Handle("/auth/", c.Doors.Auth())
+		if c.Pages != nil {
+			rest = c.Doors.Pages(c.Pages)
+		}
+	}
+	mux.Handle("/", rest)
+	mux.Handle("/push/", nothing)
+	mux.Handle("/mail/", nothing)
+	if c.Metrics != nil {
+		mux.Handle("/metrics", c.Metrics)
+	}
+	return bounded(secure(c.upright(mux)))
+}
+
+// reading answers GET and HEAD alone.
+func reading(next http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if r.Method != http.MethodGet && r.Method != http.MethodHead {
+			w.Header().Set("Allow", "GET, HEAD")
+			problem.Write(w, http.StatusMethodNotAllowed, "this takes GET")
+			return
+		}
+		next(w, r)
+	}
+}
+
+// posting answers POST alone.
+func posting(what string, next http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if r.Method != http.MethodPost {
+			w.Header().Set("Allow", http.MethodPost)
+			problem.Write(w, http.StatusMethodNotAllowed, what)
+			return
+		}
+		next(w, r)
+	}
 }
 
 // The largest bodies that are read. What takes mail has bounds of its own.
@@ -86,7 +122,7 @@ func bounded(next http.Handler) http.Handler {
 	})
 }
 
-// secure sets what keeps a browser from doing harm with the answers.
+// secure sets what keeps a browser from doing harm with the answers. Pages set more, and allow themselves more.
 func secure(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
@@ -97,160 +133,66 @@ func secure(next http.Handler) http.Handler {
 	})
 }
 
-// authorized lets nobody in without the token.
-func (c Config) authorized(next http.HandlerFunc) http.HandlerFunc {
-	want := sha256.Sum256([]byte(c.Token))
-	return func(w http.ResponseWriter, r *http.Request) {
-		if c.Token == "" {
-			problem(w, http.StatusForbidden, "the API is closed: set serve.token_file in the configuration to open it")
-			return
-		}
-		scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
-		got := sha256.Sum256([]byte(strings.TrimSpace(token)))
-		if !strings.EqualFold(scheme, "Bearer") || subtle.ConstantTimeCompare(got[:], want[:]) != 1 {
-			w.Header().Set("WWW-Authenticate", `Bearer realm="syncd"`)
-			problem(w, http.StatusUnauthorized, "send the header \"Authorization: Bearer TOKEN\" with the token in the file that serve.token_file names")
-			return
-		}
-		next(w, r)
-	}
+// upright answers where a handler fell over, and logs where.
+func (c Config) upright(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		defer func() {
+			switch fallen := recover(); {
+			case fallen == nil:
+			case fallen == http.ErrAbortHandler, r.Context().Err() != nil: // who asked has gone away
+				panic(http.ErrAbortHandler)
+			default:
+				c.Log.Error("a request could not be answered", "panic", fallen, "stack", string(debug.Stack()))
+				problem.Write(w, http.StatusInternalServerError, "this is a fault in syncd; the daemon's log says more")
+			}
+		}()
+		next.ServeHTTP(w, r)
+	})
 }
 
 // pushed hands a push on.
 func (c Config) pushed(w http.ResponseWriter, r *http.Request) {
-	if r.Method != http.MethodPost {
-		w.Header().Set("Allow", http.MethodPost)
-		problem(w, http.StatusMethodNotAllowed, "providers send their pushes here, by POST")
-		return
-	}
 	if !c.Push(w, r, r.PathValue("driver"), r.PathValue("connection")) {
-		problem(w, http.StatusNotFound, "no connection of this name takes pushes")
+		problem.Write(w, http.StatusNotFound, "no connection of this name takes pushes")
 	}
 }
 
 // mailed hands a mail on.
 func (c Config) mailed(w http.ResponseWriter, r *http.Request) {
 	if !c.Mail(w, r, r.PathValue("driver"), r.PathValue("connection")) {
-		problem(w, http.StatusNotFound, "no connection of this name takes mail")
+		problem.Write(w, http.StatusNotFound, "no connection of this name takes mail")
 	}
 }
 
-func (c Config) ready(w http.ResponseWriter, _ *http.Request) {
-	h := c.Health()
+func (c Config) ready(w http.ResponseWriter, r *http.Request) {
+	h := c.Health(r.Context())
 	switch {
-	case h.RoundAt.IsZero():
-		problem(w, http.StatusServiceUnavailable, "the daemon has not looked yet for what is due")
 	case h.Failing:
-		problem(w, http.StatusServiceUnavailable, "the store can't be used, and is tried again; the daemon's log says why")
+		problem.Write(w, http.StatusServiceUnavailable, "the store can't be used; the daemon's log says why")
+	case h.RoundAt.IsZero():
+		problem.Write(w, http.StatusServiceUnavailable, "the daemon has not looked yet for what is due")
 	case c.Now().Sub(h.RoundAt) > c.Late:
-		problem(w, http.StatusServiceUnavailable, "the daemon looked last for what is due at "+h.RoundAt.UTC().Format(time.RFC3339)+"; its log says why")
+		problem.Write(w, http.StatusServiceUnavailable, "the daemon looked last for what is due at "+h.RoundAt.UTC().Format(time.RFC3339)+"; its log says why")
 	default:
 		fmt.Fprintln(w, "ok")
 	}
 }
 
-func (c Config) schedules(ctx context.Context) (any, error) {
-	s, err := c.Reader.Schedules(ctx, c.Now())
-	return struct {
-		Schedules []schedule.Schedule `json:"schedules"`
-	}{s}, err
+// Limits are how long requests may take. Streams of events set their own.
+type Limits struct {
+	Header, Read, Write, Idle, Grace time.Duration
 }
 
-// A meeting is a decision as the API gives it out.
-type meeting struct {
-	Title     string          `json:"title,omitempty"`
-	DecidedAt time.Time       `json:"decided_at"`
-	Decision  json.RawMessage `json:"decision"`
-}
-
-func (c Config) meetings(ctx context.Context) (any, error) {
-	decisions, err := c.Reader.Decisions(ctx)
-	if err != nil {
-		return nil, err
-	}
-	meetings := make([]meeting, len(decisions))
-	for i, d := range decisions {
-		b, err := json.Marshal(d.Decision)
-		if err != nil {
-			return nil, err
-		}
-		meetings[i] = meeting{d.Title, d.DecidedAt, b}
-	}
-	return struct {
-		Meetings []meeting `json:"meetings"`
-	}{meetings}, nil
-}
-
-// A source is a calendar as the API gives it out. Cursors are the connectors' own.
-type source struct {
-	ID       string    `json:"id"`
-	Calendar string    `json:"calendar"`
-	ReadAt   time.Time `json:"read_at,omitzero"`
-	NextAt   time.Time `json:"next_at,omitzero"`
-	Refused  bool      `json:"refused,omitempty"`
-	Held     bool      `json:"held,omitempty"`
-	Failures int       `json:"failures,omitempty"`
-	Error    string    `json:"error,omitempty"`
-}
-
-func (c Config) sources(ctx context.Context) (any, error) {
-	states, err := c.Reader.Sources(ctx)
-	if err != nil {
-		return nil, err
-	}
-	chores, err := c.Reader.Chores(ctx)
-	if err != nil {
-		return nil, err
-	}
-	connections := map[string]string{}
-	for _, ch := range chores {
-		if kind, name := engine.ChoreJob(ch.Name); kind == engine.Roster {
-			connections[name] = ch.Error
-		}
-	}
-	health := c.Health()
-	sources := make([]source, len(states))
-	for i, s := range states {
-		sources[i] = source{string(s.ID), s.Calendar, s.PulledAt, s.NextAt, s.Refused, s.Held, s.Failures, s.Error}
-	}
-	return struct {
-		Connections map[string]string `json:"connections"`
-		Rules       string            `json:"rules,omitempty"` // why the newest rules are not in force
-		Sources     []source          `json:"sources"`
-	}{connections, health.Rules, sources}, nil
-}
-
-func listing(what string, list func(context.Context) (any, error), log *slog.Logger) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) {
-		v, err := list(r.Context())
-		if err != nil {
-			log.Error("the store could not be read", "what", what, "error", err)
-			problem(w, http.StatusInternalServerError, "the store could not be read; the daemon's log says why")
-			return
-		}
-		w.Header().Set("Content-Type", "application/json")
-		if err := json.NewEncoder(w).Encode(v); err != nil {
-			log.Warn("an answer was not read to its end", "what", what, "error", err)
-		}
-	}
-}
-
-// problem answers with problem details (RFC 9457).
-func problem(w http.ResponseWriter, status int, detail string) {
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(status)
-	json.NewEncoder(w).Encode(struct {
-		Title  string `json:"title"`
-		Status int    `json:"status"`
-		Detail string `json:"detail"`
-	}{http.StatusText(status), status, detail})
+// Usual are the limits of a daemon.
+func Usual() Limits {
+	return Limits{Header: 5 * time.Second, Read: 10 * time.Second, Write: time.Minute, Idle: 2 * time.Minute, Grace: 10 * time.Second}
 }
 
 // Serve answers on l until ctx ends, then lets requests under way finish.
-func Serve(ctx context.Context, l net.Listener, h http.Handler) error {
+func Serve(ctx context.Context, l net.Listener, h http.Handler, limits Limits) error {
 	srv := &http.Server{
-		Handler: h, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second,
-		WriteTimeout: time.Minute, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
+		Handler: h, ReadHeaderTimeout: limits.Header, ReadTimeout: limits.Read, WriteTimeout: limits.Write, IdleTimeout: limits.Idle,
+		MaxHeaderBytes: 64 << 10,
 	}
 	done := make(chan error, 1)
 	go func() { done <- srv.Serve(l) }()
@@ -259,7 +201,7 @@ func Serve(ctx context.Context, l net.Listener, h http.Handler) error {
 		return fmt.Errorf("serve %s: %w", l.Addr(), err)
 	case <-ctx.Done():
 	}
-	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), limits.Grace)
 	defer cancel()
 	err := srv.Shutdown(grace)
 	if e := <-done; !errors.Is(e, http.ErrServerClosed) {

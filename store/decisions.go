@@ -35,6 +35,19 @@ func (s *Store) SetRules(ctx context.Context, fingerprint string, now time.Time)
 	})
 }
 
+// MarkUndecided marks meetings.
+func (s *Store) MarkUndecided(ctx context.Context, now time.Time, meetings ...calendar.Key) error {
+	return s.within(ctx, func(q *txn) error {
+		q.need(engine.Job{Kind: engine.Decide})
+		for _, k := range meetings {
+			if err := q.MarkUndecided(ctx, db.MarkUndecidedParams{Meeting: string(k), Since: ms(now)}); err != nil {
+				return fmt.Errorf("mark %s as undecided: %w", k, err)
+			}
+		}
+		return nil
+	})
+}
+
 func markAll(ctx context.Context, q *txn, now time.Time) error {
 	q.need(engine.Job{Kind: engine.Decide})
 	return q.MarkAllUndecided(ctx, db.MarkAllUndecidedParams{Since: ms(now), EndingAfter: ms(now)})
@@ -194,6 +207,10 @@ func (t *tx) PutDecision(d engine.Decision) error {
 	if err != nil {
 		return fmt.Errorf("store the decision: %w", err)
 	}
+	d.Meeting = t.key
+	if err := indexDecision(t.ctx, t.Queries, d); err != nil {
+		return err
+	}
 	if err := t.Queries.DropCalls(t.ctx, string(t.key)); err != nil {
 		return fmt.Errorf("store its calls: %w", err)
 	}
@@ -292,6 +309,9 @@ func (t *tx) PutSchedule(s schedule.Schedule, now time.Time) error {
 	}
 	if n != 1 {
 		return engine.ErrStale
+	}
+	if err := indexSchedule(t.ctx, t.Queries, s); err != nil {
+		return err
 	}
 	for _, m := range s.Meetings {
 		if err := t.Queries.PutScheduleMeeting(t.ctx, db.PutScheduleMeetingParams{Schedule: s.ID, Meeting: string(m)}); err != nil {

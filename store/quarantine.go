@@ -62,16 +62,21 @@ func release(ctx context.Context, q *db.Queries, id string) (KeptLetter, error) 
 	case len(held) > 1:
 		return KeptLetter{}, fmt.Errorf("more than one letter that is held begins with %s: give more of its id", id)
 	}
-	l := held[0]
+	err = releaseLetter(ctx, q, &held[0])
+	return held[0], err
+}
+
+// releaseLetter makes a letter that is held count, and its source due.
+func releaseLetter(ctx context.Context, q *db.Queries, l *KeptLetter) (err error) {
 	if l.Seq, err = q.Next(ctx, "letters"); err != nil {
-		return KeptLetter{}, fmt.Errorf("number the letter %s: %w", l.ID, err)
+		return fmt.Errorf("number the letter %s: %w", l.ID, err)
 	}
 	if err := q.ReleaseLetter(ctx, db.ReleaseLetterParams{Source: string(l.Source), ID: l.ID, Seq: l.Seq}); err != nil {
-		return KeptLetter{}, fmt.Errorf("release the letter %s: %w", l.ID, err)
+		return fmt.Errorf("release the letter %s: %w", l.ID, err)
 	}
 	if err := q.MakeDue(ctx, db.MakeDueParams{ID: string(l.Source)}); err != nil {
-		return KeptLetter{}, fmt.Errorf("make %s due: %w", l.Source, err)
+		return fmt.Errorf("make %s due: %w", l.Source, err)
 	}
 	l.State = connectors.LetterReleased
-	return l, nil
+	return nil
 }

@@ -76,10 +76,12 @@ func (s *Store) ready(ctx context.Context) error {
 	if s.queue, err = river.NewClient(s.driver(), &river.Config{Logger: slog.New(slog.DiscardHandler)}); err != nil {
 		return fmt.Errorf("make a client of River: %w", err)
 	}
-	if s.pool != nil {
-		return nil
+	if s.pool == nil {
+		if err := s.takeOver(ctx); err != nil {
+			return err
+		}
 	}
-	return s.takeOver(ctx)
+	return s.reindex(ctx)
 }
 
 // takeOver ends the leases of a process before this one: nobody else works on the file.

@@ -55,7 +55,7 @@ func (c *checkCommand) tryAll(ctx context.Context, s streams, cfg *config.Config
 	if err != nil {
 		return usageError{err}
 	}
-	if _, err := readToken(cfg.Serve.TokenFile); err != nil {
+	if _, err := readSecret("serve.token_file", cfg.Serve.TokenFile, "write a long random word into it"); err != nil {
 		fmt.Fprintf(s.out, "FAIL  %v\n", err)
 		return errPartly
 	}

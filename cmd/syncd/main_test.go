@@ -197,7 +197,7 @@ func TestDaemon(t *testing.T) {
 	out.until(t, `scheduled +\S+ 24 \S+ \S+ +Acme x Globex: kick-off`)
 	out.until(t, `updated +\S+ 24 \S+ \S+ +Acme x Globex: kick-off`)
 	for path, want := range map[string]string{
-		"/livez": "200 ok", "/readyz": "200 ok", "/api/v1/schedules": `200 {"schedules":[{"id":"rec_`, "/api/v1/sources": `200 {"connections":{`,
+		"/livez": "200 ok", "/readyz": "200 ok", "/api/v1/schedules": `200 {"schedules":[{"id":"rec_`, "/api/v1/connections": `200 {"passed_at":`, "/api/v1/directory": `200 {"members":[{"email":`,
 	} {
 		if got := fetch(t, address+path, "demo-only"); !strings.HasPrefix(got, want) {
 			t.Errorf("%s: got %.200s, want %s", path, got, want)
@@ -205,6 +205,13 @@ func TestDaemon(t *testing.T) {
 	}
 	if got := fetch(t, address+"/api/v1/schedules", ""); !strings.HasPrefix(got, "401 ") {
 		t.Errorf("without the token: %.200s", got)
+	}
+	made := &buffer{more: make(chan struct{}, 1)}
+	if code := run(ctx, []string{"token", "new", "--config", file, "beside"}, streams{strings.NewReader(""), made, &buffer{more: make(chan struct{}, 1)}}); code != exitOK {
+		t.Errorf("making a token beside the daemon: exit status %d", code)
+	}
+	if got := fetch(t, address+"/api/v1/me", strings.TrimSpace(made.all.String())); !strings.HasPrefix(got, `200 {"id":"token:`) {
+		t.Errorf("with a token made beside the daemon: %.200s", got)
 	}
 	for path, want := range map[string]int{"/push/google/acme.com": http.StatusOK, "/push/google/globex.com": http.StatusNotFound} {
 		if got := push(t, address+path); got != want {

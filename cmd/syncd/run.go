@@ -10,7 +10,6 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -122,6 +121,7 @@ func (c *runCommand) work(ctx context.Context, s streams, cfg *config.Config, e 
 		return r.report(ctx)
 	}
 	g, ctx := errgroup.WithContext(ctx)
+	rules, after := follow(e, e.Rules), r.report
 	if vault != nil {
 		known, err := vault.Changes(ctx) // those who come later are not in the first pass
 		if err != nil {
@@ -130,32 +130,19 @@ func (c *runCommand) work(ctx context.Context, s streams, cfg *config.Config, e 
 		g.Go(func() error { return watchGrants(ctx, vault, known, e, log) })
 	}
 	if cfg.Serve.Listen != "off" {
-		token, err := readToken(cfg.Serve.TokenFile)
+		h, err := newServer(ctx, cfg, e, st, rules.Members, log)
 		if err != nil {
 			return err
 		}
-		l, err := net.Listen("tcp", cfg.Serve.Listen)
-		if err != nil {
-			return fmt.Errorf("serve.listen %s: %w; choose another address, or \"off\"", cfg.Serve.Listen, err)
+		g.Go(func() error { return serve.Serve(ctx, h.listener, h.handler, serve.Usual()) })
+		g.Go(func() error { return h.doors.Run(ctx) })
+		after = func(ctx context.Context) error {
+			h.api.Notify()
+			return r.report(ctx)
 		}
-		sc := serve.Config{Reader: st, Health: e.Health, Token: token, Late: late, Now: e.Now, Log: log}
-		sc.Mail = func(w http.ResponseWriter, r *http.Request, driver, connection string) bool {
-			m, ok := e.MailReceiver(driver, connection)
-			if ok {
-				m.ServeMail(w, r, e.Desk())
-			}
-			return ok
-		}
-		if cfg.Push.URL != "" {
-			sc.Push = receive(e)
-			log.Info("providers are asked to push", "to", cfg.Push.URL+"/push/")
-		}
-		h := serve.Handler(sc)
-		log.Info("serving", "address", "http://"+l.Addr().String(), "api", map[bool]string{true: "open to the token", false: "closed: no serve.token_file"}[token != ""])
-		g.Go(func() error { return serve.Serve(ctx, l, h) })
 	}
-	g.Go(func() error { return watchRules(ctx, cfg, e, log) })
-	g.Go(func() error { return e.Run(ctx, r.report) })
+	g.Go(func() error { return watchRules(ctx, cfg, rules, log) })
+	g.Go(func() error { return e.Run(ctx, after) })
 	return g.Wait()
 }
 
@@ -172,21 +159,6 @@ func receive(e *engine.Engine) func(w http.ResponseWriter, r *http.Request, driv
 
 // late is how long ago a daemon may have looked for what is due before it counts as stuck.
 const late = time.Minute
-
-func readToken(file string) (string, error) {
-	if file == "" {
-		return "", nil
-	}
-	b, err := os.ReadFile(file)
-	if err != nil {
-		return "", fmt.Errorf("serve.token_file: %w", err)
-	}
-	token := strings.TrimSpace(string(b))
-	if token == "" {
-		return "", fmt.Errorf("serve.token_file: %s is empty; write a long random word into it, or leave the setting out", file)
-	}
-	return token, nil
-}
 
 // clock is the daemon's time: the real one, or one that starts when the recorded tenants were recorded.
 func clock(cfg *config.Config) func() time.Time {

@@ -337,7 +337,7 @@ func (c *checker) same(t *testing.T, p place, root *yaml.Node) {
 // setting is the value at path.
 func setting(v reflect.Value, path string) reflect.Value {
 	for key := range strings.SplitSeq(path, ".") {
-		if v.Kind() == reflect.Map {
+		if v = reflect.Indirect(v); v.Kind() == reflect.Map {
 			v = v.MapIndex(reflect.ValueOf(key))
 			continue
 		}

@@ -252,7 +252,9 @@ deliver:
     vexa: {url: "http://127.0.0.1:18056", key_file: k, timeout: 20s, bot_name: Notes, settings_file: s.json, lead: 2m}
   - name: baas
     meetingbaas: {url: https://baas.example, key_file: k, timeout: 20s, bot_name: Notes, join_early: 5s, send_titles: false, settings_file: s.json, zoom_users: {ana: zu_1}}
-serve: {listen: ":8080", token_file: token}
+serve: {listen: ":8080", token_file: token, public_url: "https://syncd.acme.com", proxies: [10.0.0.0/8], requests_per_second: 500,
+  login: {issuer: "https://login.acme.com/realms/acme", client_id: syncd, client_secret_file: secret, admins: [ana@acme.com, it], viewers: [sales],
+    domains: [acme.com], groups_claim: roles, scopes: [groups], trust_addresses: true}}
 push: {url: https://syncd.acme.com}
 connections:
   - name: a

@@ -71,6 +71,27 @@ type LetterOrigin struct {
 	Letter string
 }
 
+type MeetingFailure struct {
+	Rule    string
+	StartAt int64
+	Meeting string
+}
+
+type MeetingIndex struct {
+	Meeting   string
+	Series    string
+	StartAt   int64
+	EndAt     int64
+	DecidedAt int64
+	Recorded  bool
+	Held      bool
+	Title     string
+	Folded    string
+	Provider  string
+	Owner     string
+	Failing   string
+}
+
 type Message struct {
 	ID          int64
 	Target      string
@@ -123,9 +144,23 @@ type Schedule struct {
 	Fence       int64
 }
 
+type ScheduleIndex struct {
+	Schedule string
+	StartAt  int64
+	State    string
+	Provider string
+	Data     string
+}
+
 type ScheduleMeeting struct {
 	Schedule string
 	Meeting  string
+}
+
+type ScheduleMember struct {
+	Member   string
+	StartAt  int64
+	Schedule string
 }
 
 type Secret struct {
@@ -138,6 +173,17 @@ type Secret struct {
 type Sequence struct {
 	Name  string
 	Value int64
+}
+
+type ServeKey struct {
+	Name  string
+	Value []byte
+}
+
+type Session struct {
+	Token   string
+	Data    []byte
+	UntilAt int64
 }
 
 type Setting struct {
@@ -179,6 +225,18 @@ type Subscription struct {
 	Address    string
 	UntilAt    int64
 	MadeAt     int64
+}
+
+type Token struct {
+	ID        string
+	Name      string
+	Hash      []byte
+	Scopes    string
+	Email     string
+	MadeAt    int64
+	UntilAt   int64
+	UsedAt    int64
+	RevokedAt int64
 }
 
 type Undecided struct {

@@ -1,0 +1,124 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"example.com/syncd/eligibility"
+	"example.com/syncd/engine"
+	"example.com/syncd/schedule"
+	"example.com/syncd/store/db"
+)
+
+// indexDecision keeps what lists of meetings show and are filtered by, in the transaction that stores the decision.
+func indexDecision(ctx context.Context, q *db.Queries, d engine.Decision) error {
+	planned := d.Planned()
+	row := db.PutMeetingIndexParams{
+		Meeting: string(d.Meeting), Series: d.Meeting.Series(), StartAt: ms(d.Start), EndAt: ms(d.End), DecidedAt: ms(d.DecidedAt),
+		Recorded: planned.Record, Held: d.Held != nil, Title: d.Title, Folded: strings.ToLower(d.Title),
+		Provider: planned.Provider, Owner: planned.Owner,
+	}
+	var failing []string
+	for _, c := range d.Checks {
+		if c.Status == eligibility.Fail {
+			failing = append(failing, c.Rule)
+		}
+	}
+	row.Failing = strings.Join(failing, ",")
+	if err := q.PutMeetingIndex(ctx, row); err != nil {
+		return fmt.Errorf("index the decision: %w", err)
+	}
+	if err := q.DropMeetingFailures(ctx, row.Meeting); err != nil {
+		return fmt.Errorf("index its failing rules: %w", err)
+	}
+	for _, rule := range failing {
+		if err := q.PutMeetingFailure(ctx, db.PutMeetingFailureParams{Rule: rule, StartAt: row.StartAt, Meeting: row.Meeting}); err != nil {
+			return fmt.Errorf("index its failing rules: %w", err)
+		}
+	}
+	return nil
+}
+
+// indexSchedule is indexDecision for a schedule.
+func indexSchedule(ctx context.Context, q *db.Queries, s schedule.Schedule) error {
+	members := map[string]bool{}
+	for _, m := range append([]string{s.Owner}, s.OnBehalfOf...) {
+		if m != "" {
+			members[strings.ToLower(m)] = true
+		}
+	}
+	s.Reasons = nil
+	data, err := json.Marshal(s)
+	if err != nil {
+		return err
+	}
+	err = q.PutScheduleIndex(ctx, db.PutScheduleIndexParams{
+		Schedule: s.ID, StartAt: ms(s.Start), State: string(s.State), Provider: s.Provider, Data: string(data),
+	})
+	if err != nil {
+		return fmt.Errorf("index schedule %s: %w", s.ID, err)
+	}
+	if err := q.DropScheduleMembers(ctx, s.ID); err != nil {
+		return fmt.Errorf("index the members of schedule %s: %w", s.ID, err)
+	}
+	for m := range members {
+		if err := q.PutScheduleMember(ctx, db.PutScheduleMemberParams{Member: m, StartAt: ms(s.Start), Schedule: s.ID}); err != nil {
+			return fmt.Errorf("index the members of schedule %s: %w", s.ID, err)
+		}
+	}
+	return nil
+}
+
+// indexBatch is how many rows are indexed in one transaction.
+const indexBatch = 500
+
+// reindex indexes what was written before there were indexes.
+func (s *Store) reindex(ctx context.Context) error {
+	for more := true; more; {
+		err := s.within(ctx, func(q *txn) error {
+			rows, err := q.UnindexedDecisions(ctx, indexBatch)
+			if err != nil {
+				return fmt.Errorf("find decisions to index: %w", err)
+			}
+			more = len(rows) == indexBatch
+			for _, r := range rows {
+				d, err := toDecision(r)
+				if err != nil {
+					return err
+				}
+				if err := indexDecision(ctx, q.Queries, d); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	for more := true; more; {
+		err := s.within(ctx, func(q *txn) error {
+			rows, err := q.UnindexedSchedules(ctx, indexBatch)
+			if err != nil {
+				return fmt.Errorf("find schedules to index: %w", err)
+			}
+			more = len(rows) == indexBatch
+			for _, data := range rows {
+				sch, err := toSchedule(data)
+				if err != nil {
+					return err
+				}
+				if err := indexSchedule(ctx, q.Queries, sch); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}

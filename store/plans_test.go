@@ -1,0 +1,63 @@
+package store
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// TestPlans: what the API asks for is looked up in an index, at the place where a list goes on.
+func TestPlans(t *testing.T) {
+	s, err := Open(t.Context(), filepath.Join(t.TempDir(), "syncd.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	b, err := os.ReadFile("queries_api.sql")
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Few enough, or asked once.
+	whole := map[string]bool{"Tokens": true, "CountSources": true, "UnindexedDecisions": true, "UnindexedSchedules": true}
+	comment, argument := regexp.MustCompile(`(?m)^-- .*\n`), regexp.MustCompile(`sqlc\.arg\((\w+)\)`)
+	lists := 0
+	for _, text := range strings.Split(string(b), "-- name: ")[1:] {
+		name, query, _ := strings.Cut(text, "\n")
+		name, _, _ = strings.Cut(name, " ")
+		query = strings.TrimSuffix(strings.TrimSpace(comment.ReplaceAllString(query, "")), ";")
+		if !strings.HasPrefix(query, "SELECT") || whole[name] {
+			continue
+		}
+		rows, err := s.write.QueryContext(t.Context(), "EXPLAIN QUERY PLAN "+argument.ReplaceAllString(query, "?1"), "x")
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		var plan []string
+		for rows.Next() {
+			var id, parent, unused int
+			var step string
+			if err := rows.Scan(&id, &parent, &unused, &step); err != nil {
+				t.Fatal(err)
+			}
+			plan = append(plan, step)
+		}
+		if err := rows.Close(); err != nil {
+			t.Fatal(err)
+		}
+		all := strings.Join(plan, "; ")
+		if regexp.MustCompile(`SCAN (meeting|schedule|decisions|outbox|sources|letters|copies|tokens|sessions)`).MatchString(all) {
+			t.Errorf("%s reads a whole table: %s", name, all)
+		}
+		if strings.Contains(query, ") > (") {
+			lists++
+			if !strings.Contains(all, "start_at,") {
+				t.Errorf("%s does not go on where it is to: %s", name, all)
+			}
+		}
+	}
+	if lists < 8 {
+		t.Errorf("only %d lists were looked at", lists)
+	}
+}
