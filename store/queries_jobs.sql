@@ -153,7 +153,7 @@ ORDER BY schedules.id LIMIT sqlc.arg(most);
 -- written, or tried last, in the future waits for a clock that has been set back since.
 SELECT m.* FROM messages AS m
 WHERE m.target = sqlc.arg(target) AND m.outcome = 0
-  AND (m.due_at <= CAST(sqlc.arg(now) AS bigint) OR CASE WHEN m.attempts = 0 THEN m.written_at ELSE m.done_at END > CAST(sqlc.arg(skewed) AS bigint))
+  AND (m.due_at <= CAST(sqlc.arg(now) AS bigint) OR CASE WHEN m.done_at = 0 THEN m.written_at ELSE m.done_at END > CAST(sqlc.arg(skewed) AS bigint))
   AND (m.leased_until <= CAST(sqlc.arg(now) AS bigint) OR m.leased_until > CAST(sqlc.arg(latest) AS bigint))
   AND NOT EXISTS (SELECT 1 FROM messages AS b WHERE b.schedule = m.schedule AND b.target = m.target AND b.id < m.id AND b.outcome = 0)
   AND NOT EXISTS (SELECT 1 FROM messages AS b WHERE b.plan = m.plan AND b.target = m.target AND b.id < m.id AND b.outcome = 0)
