@@ -152,7 +152,7 @@ ORDER BY schedules.id LIMIT sqlc.arg(most);
 -- SQLite joins in the order of CROSS JOIN: left to itself it looks at everything that waits, for each message.
 SELECT m.* FROM messages AS m
 WHERE m.target = sqlc.arg(target) AND m.outcome = 0
-  AND (m.due_at <= CAST(sqlc.arg(now) AS bigint) OR CASE WHEN m.attempts = 0 THEN m.written_at ELSE m.done_at END > CAST(sqlc.arg(skewed) AS bigint))
+  AND (m.due_at <= CAST(sqlc.arg(now) AS bigint) OR CASE WHEN m.done_at = 0 THEN m.written_at ELSE m.done_at END > CAST(sqlc.arg(skewed) AS bigint))
   AND (m.leased_until <= CAST(sqlc.arg(now) AS bigint) OR m.leased_until > CAST(sqlc.arg(latest) AS bigint))
   AND NOT EXISTS (SELECT 1 FROM messages AS b WHERE b.schedule = m.schedule AND b.target = m.target AND b.id < m.id AND b.outcome = 0 AND NOT b.early)
   AND NOT EXISTS (SELECT 1 FROM messages AS b WHERE b.plan = m.plan AND b.target = m.target AND b.id < m.id AND b.outcome = 0 AND NOT b.early)

@@ -143,7 +143,7 @@ func (q *Queries) DueChores(ctx context.Context, arg DueChoresParams) ([]Chore, 
 const dueMessages = `-- name: DueMessages :many
 SELECT m.id, m.target, m.plan, m.schedule, m.revision, m.state, m.data, m.early, m.keys, m.written_at, m.due_at, m.attempts, m.error, m.outcome, m.done_at, m.leased_until, m.fence FROM messages AS m
 WHERE m.target = $1 AND m.outcome = 0
-  AND (m.due_at <= CAST($2 AS bigint) OR CASE WHEN m.attempts = 0 THEN m.written_at ELSE m.done_at END > CAST($3 AS bigint))
+  AND (m.due_at <= CAST($2 AS bigint) OR CASE WHEN m.done_at = 0 THEN m.written_at ELSE m.done_at END > CAST($3 AS bigint))
   AND (m.leased_until <= CAST($2 AS bigint) OR m.leased_until > CAST($4 AS bigint))
   AND NOT EXISTS (SELECT 1 FROM messages AS b WHERE b.schedule = m.schedule AND b.target = m.target AND b.id < m.id AND b.outcome = 0 AND NOT b.early)
   AND NOT EXISTS (SELECT 1 FROM messages AS b WHERE b.plan = m.plan AND b.target = m.target AND b.id < m.id AND b.outcome = 0 AND NOT b.early)
