@@ -17,11 +17,11 @@ func testClockSetBack(t *testing.T, open func(*testing.T) *Store) {
 	chore := engine.Recheck.Chore("")
 	admit := func(at time.Time) int {
 		t.Helper()
-		n, _, err := s.Dispatch(ctx, engine.Admission{By: "one", Now: at, Lease: time.Minute, Chores: map[string]bool{chore: true}})
+		done, err := s.Dispatch(ctx, engine.Admission{By: "one", Now: at, Lease: time.Minute, Chores: map[string]bool{chore: true}})
 		if err != nil {
 			t.Fatal(err)
 		}
-		return n
+		return done.Jobs
 	}
 	if err := s.PutChore(ctx, chore, now); err != nil {
 		t.Fatal(err)

@@ -42,7 +42,7 @@ const replicaConfig = `store: %s
 policy: policy.yaml
 poll: 1s
 poll_quiet: 2s
-deliver: {file: schedules.jsonl}
+deliver: [{name: log, file: {path: schedules.jsonl}}]
 serve: {listen: "127.0.0.1:0"}
 connections:
   - name: acme.com
