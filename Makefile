@@ -1,6 +1,6 @@
 # make test is all that a change has to pass. It needs Go; without Node, tests against peers from npm are skipped.
 
-.PHONY: test vet staticcheck vuln generate record soak fuzz bench
+.PHONY: test vet staticcheck vuln generate record soak fuzz bench scale
 
 test: vet staticcheck
 	go test -timeout 20m ./...
@@ -35,6 +35,18 @@ soak:
 bench:
 	go test ./linkparse ./eligibility ./eligibility/custom ./config ./connectors/google ./connectors/outlook ./internal/ics ./internal/mailauth -run XXX -bench . -benchmem
 	cd eligibility/rulebench && go test -bench . -benchmem
+
+# What docs/scaling.md says, measured anew: an hour and more, on a machine that does nothing else.
+SCALE = go test ./internal/scale -count=1 -v -timeout 3h -scale -lines scale.jsonl
+scale:
+	$(SCALE) -run TestDay
+	$(SCALE) -run TestFirst -calendars 10000
+	$(SCALE) -run TestFirst -calendars 10000 -postgres
+	$(SCALE) -run TestIdle -calendars 1000 -events 10
+	$(SCALE) -run TestChanging -calendars 1000 -events 10
+	$(SCALE) -run TestChanging -calendars 1000 -events 10 -poll 1m -lasts 2m
+	$(SCALE) -run TestReplicas -calendars 2000 -events 5 -latency 200ms
+	$(SCALE) -run TestFirst -calendars 100000 -events 5
 
 FUZZTIME ?= 1m
 LINKS := $(shell sed -n "s/^func \(Fuzz[A-Za-z0-9]*\).*/\1/p" linkparse/*_test.go)

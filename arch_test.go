@@ -61,6 +61,7 @@ var only = map[string]struct{ importers, why string }{
 	"github.com/invopop/jsonschema":  {"config/schema", "the daemon needs no schemas"},
 	"testing":                        {"connectors/conntest internal/nodetest internal/debiantest internal/dovecot internal/postgrestest", "tests are no part of the program"},
 	module + "internal/nodetest":     {"no package but tests", "tests are no part of the program"},
+	module + "internal/scale":        {"no package but tests", "tests are no part of the program"},
 	module + "internal/dovecot":      {"no package but tests", "tests are no part of the program"},
 	module + "internal/postgrestest": {"no package but tests", "tests are no part of the program"},
 	module + "internal/debiantest":   {"internal/dovecot internal/postgrestest", "tests are no part of the program"},
