@@ -1,6 +1,6 @@
 # make test is all that a change has to pass. It needs Go; without Node, tests against peers from npm are skipped.
 
-.PHONY: test vet staticcheck vuln generate record soak killsoak fuzz bench
+.PHONY: test vet staticcheck vuln generate record soak killsoak fuzz bench scale
 
 test: vet staticcheck
 	go test -timeout 20m ./...
@@ -29,6 +29,9 @@ record:
 # Longer than CI has time for: random histories of the engine, then each fuzz target for a while.
 soak:
 	go test ./engine -run TestHistories -histories 2000 -timeout 2h
+	go test ./schedule -life 3 -timeout 1h
+	go test ./engine -run TestMinutes -minutes 3200 -timeout 2h
+	GOGC=400 go test ./internal/simulation -run TestHistories -histories 10000 -timeout 6h
 	go test ./serve -run TestFuzz -requests 200000 -seed 7 -timeout 1h
 	go test ./connectors/google ./connectors/outlook ./connectors/coordinator -run TestStories -story 10000 -stories 20000 -timeout 2h
 
@@ -43,6 +46,18 @@ bench:
 	go test ./linkparse ./eligibility ./eligibility/custom ./config ./connectors/google ./connectors/outlook ./internal/ics ./internal/mailauth -run XXX -bench . -benchmem
 	go test ./serve -run TestLoad -load 20s -timeout 1h -v
 	cd eligibility/rulebench && go test -bench . -benchmem
+
+# What docs/scaling.md says, measured anew: an hour and more, on a machine that does nothing else.
+SCALE = go test ./internal/scale -count=1 -v -timeout 3h -scale -lines scale.jsonl
+scale:
+	$(SCALE) -run TestDay
+	$(SCALE) -run TestFirst -calendars 10000
+	$(SCALE) -run TestFirst -calendars 10000 -postgres
+	$(SCALE) -run TestIdle -calendars 1000 -events 10
+	$(SCALE) -run TestChanging -calendars 1000 -events 10
+	$(SCALE) -run TestChanging -calendars 1000 -events 10 -poll 1m -lasts 2m
+	$(SCALE) -run TestReplicas -calendars 2000 -events 5 -latency 200ms
+	$(SCALE) -run TestFirst -calendars 100000 -events 5
 
 FUZZTIME ?= 1m
 LINKS := $(shell sed -n "s/^func \(Fuzz[A-Za-z0-9]*\).*/\1/p" linkparse/*_test.go)

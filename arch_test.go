@@ -69,6 +69,7 @@ var only = map[string]struct{ importers, why string }{
 	"github.com/invopop/jsonschema":  {"config/schema", "the daemon needs no schemas"},
 	"testing":                        {"connectors/conntest internal/nodetest internal/debiantest internal/dovecot internal/postgrestest internal/browsertest", "tests are no part of the program"},
 	module + "internal/nodetest":     {"internal/browsertest", "tests are no part of the program"},
+	module + "internal/scale":        {"no package but tests", "tests are no part of the program"},
 	module + "internal/dovecot":      {"no package but tests", "tests are no part of the program"},
 	module + "internal/postgrestest": {"no package but tests", "tests are no part of the program"},
 	module + "internal/debiantest":   {"internal/dovecot internal/postgrestest internal/browsertest", "tests are no part of the program"},

@@ -52,6 +52,9 @@ func (t *tx) Tell(target string, s schedule.Schedule, now time.Time) error {
 	if err := t.ReplaceEarlier(t.ctx, db.ReplaceEarlierParams{Schedule: s.ID, Target: target, ID: id, DoneAt: ms(now)}); err != nil {
 		return fmt.Errorf("take out what is overtaken: %w", err)
 	}
+	if err := t.HurryEarlier(t.ctx, db.HurryEarlierParams{Schedule: s.ID, Target: target, Now: ms(now)}); err != nil {
+		return fmt.Errorf("have what failed tried again: %w", err)
+	}
 	t.need(engine.Job{Kind: engine.Deliver, Subject: target})
 	return t.PutMessage(t.ctx, db.PutMessageParams{
 		ID: id, Target: target, Plan: t.plan, Schedule: s.ID, Revision: int64(s.Revision), State: string(s.State), Data: string(data),

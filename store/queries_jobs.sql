@@ -175,6 +175,11 @@ WHERE id = sqlc.arg(id) AND fence = sqlc.arg(fence) AND outcome = 0;
 UPDATE messages SET outcome = 3, done_at = sqlc.arg(done_at)
 WHERE schedule = sqlc.arg(schedule) AND target = sqlc.arg(target) AND id < CAST(sqlc.arg(id) AS bigint) AND outcome = 0 AND early AND leased_until = 0;
 
+-- name: HurryEarlier :exec
+-- There is something newer to say, which waits for what failed before: that is tried at once.
+UPDATE messages SET due_at = CAST(sqlc.arg(now) AS bigint)
+WHERE schedule = sqlc.arg(schedule) AND target = sqlc.arg(target) AND outcome = 0 AND leased_until = 0 AND due_at > CAST(sqlc.arg(now) AS bigint);
+
 -- name: LaterMessages :one
 SELECT count(*) FROM messages WHERE schedule = sqlc.arg(schedule) AND target = sqlc.arg(target) AND id > CAST(sqlc.arg(id) AS bigint);
 

@@ -466,6 +466,30 @@ func testOutbox(t *testing.T, open func(*testing.T) *Store) {
 	}
 }
 
+// TestHurry: what failed and waits for long is tried at once when there is something newer to say.
+func TestHurry(t *testing.T) { both(t, testHurry) }
+
+func testHurry(t *testing.T, open func(*testing.T) *Store) {
+	s := open(t)
+	moved := decision("a", "1")
+	moved.End = moved.End.Add(time.Hour)
+	if err := decide(t, s, "a", step(decision("a", "1"))); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Delivered(t.Context(), taken(t, s, 9, now)[0], engine.DeliveryReport{At: now, Error: "down", Again: now.Add(time.Hour)}); err != nil {
+		t.Fatal(err)
+	}
+	if early := taken(t, s, 9, now.Add(time.Minute)); len(early) != 0 {
+		t.Fatalf("tried again before its time: %+v", early)
+	}
+	if err := decide(t, s, "a", step(moved)); err != nil {
+		t.Fatal(err)
+	}
+	if again := taken(t, s, 9, now); len(again) != 1 || again[0].Schedule.Revision != 1 {
+		t.Errorf("the first revision is tried, and the second waits for it: %+v", again)
+	}
+}
+
 // TestEarly: what a recorder is not to be told yet holds nothing up, and is never told once there is something newer.
 func TestEarly(t *testing.T) { both(t, testEarly) }
 

@@ -95,7 +95,7 @@ func (s *Store) Dispatch(ctx context.Context, a engine.Admission) (engine.Admitt
 	err := s.within(ctx, func(q *txn) error {
 		done = engine.Admitted{}
 		if alone, err := s.alone(ctx, q); err != nil || !alone {
-			done.Next = a.Now.Add(looksEvery)
+			done.Next = a.Now.Add(behindAnother)
 			return err
 		}
 		c := timesOf(a.Now, a.Lease)
@@ -115,7 +115,11 @@ func (s *Store) Dispatch(ctx context.Context, a engine.Admission) (engine.Admitt
 	return done, err
 }
 
-// alone reports whether no other process is dispatching right now: that one admits everything.
+// behindAnother is how long a process waits that has met another one dispatching. That one admits what is due to itself
+// alone, of the sources to pull.
+const behindAnother = 30 * time.Millisecond
+
+// alone reports whether no other process is dispatching right now.
 func (s *Store) alone(ctx context.Context, q *txn) (alone bool, err error) {
 	if s.pool == nil {
 		return true, nil

@@ -26,7 +26,7 @@ import (
 )
 
 // parallel is how many calendars are pulled at a time.
-const parallel = 8
+const parallel = 16
 
 // configFlag is shared by the commands that work with a daemon's configuration.
 type configFlag struct {

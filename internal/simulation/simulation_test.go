@@ -93,7 +93,7 @@ func (h *history) tell(seed uint64) (err error) {
 			return err
 		}
 	}
-	for range 60 + h.r.IntN(120) {
+	for range 40 + h.r.IntN(80) {
 		if err := h.step(); err != nil {
 			return err
 		}
@@ -283,15 +283,17 @@ func (h *history) drain() error {
 				return err
 			}
 		}
-		jobs, err := h.store.Jobs(h.t.Context(), 1)
+		jobs, err := h.store.Jobs(h.t.Context(), 50)
 		if err != nil {
 			return err
 		}
 		if len(jobs) == 0 {
 			return nil
 		}
-		r, j := h.replicas[h.r.IntN(len(h.replicas))], jobs[0]
-		h.fibers = append(h.fibers, r.start(j, func(ctx context.Context) error { return r.Work(ctx, j) }))
+		for _, j := range jobs {
+			r := h.replicas[h.r.IntN(len(h.replicas))]
+			h.fibers = append(h.fibers, r.start(j, func(ctx context.Context) error { return r.Work(ctx, j) }))
+		}
 	}
 	return errors.New("there is no end of jobs")
 }
@@ -451,7 +453,7 @@ func (h *history) truth() ([]schedule.Schedule, []engine.Decision, error) {
 // promptly: what is pushed is known within a minute, whatever happens to the process that reads it: it is pushed again
 // while it is read, another process reads it at the same time, or it dies. Nothing else mends it: nobody polls so soon.
 func (h *history) promptly() error {
-	for n := range 6 {
+	for n := range 4 {
 		who := pick(h.r, ana, bo, cara)
 		r := h.replicas[1]
 		start := time.Now().UTC().Add(30 * time.Hour).Truncate(time.Minute)

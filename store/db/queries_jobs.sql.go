@@ -378,6 +378,23 @@ func (q *Queries) ExtendSource(ctx context.Context, arg ExtendSourceParams) (int
 	return result.RowsAffected()
 }
 
+const hurryEarlier = `-- name: HurryEarlier :exec
+UPDATE messages SET due_at = CAST($1 AS bigint)
+WHERE schedule = $2 AND target = $3 AND outcome = 0 AND leased_until = 0 AND due_at > CAST($1 AS bigint)
+`
+
+type HurryEarlierParams struct {
+	Now      int64
+	Schedule string
+	Target   string
+}
+
+// There is something newer to say, which waits for what failed before: that is tried at once.
+func (q *Queries) HurryEarlier(ctx context.Context, arg HurryEarlierParams) error {
+	_, err := q.db.ExecContext(ctx, hurryEarlier, arg.Now, arg.Schedule, arg.Target)
+	return err
+}
+
 const lastMessage = `-- name: LastMessage :one
 SELECT id, target, plan, schedule, revision, state, data, early, keys, written_at, due_at, attempts, error, outcome, done_at, leased_until, fence FROM messages WHERE schedule = $1 AND target = $2 AND outcome <> 2 ORDER BY id DESC LIMIT 1
 `
