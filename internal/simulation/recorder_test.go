@@ -76,11 +76,19 @@ func (c *recorder) Deliver(ctx context.Context, d schedule.Delivery) (schedule.R
 func (c *recorder) live(now time.Time) map[string]int {
 	all := map[string]int{}
 	for _, s := range c.has {
-		if s.State != schedule.Cancelled && s.End.After(now) && (c.lead == 0 || !s.Start.Add(-c.lead).After(now)) {
+		if s.State != schedule.Cancelled && s.End.After(now) && c.joins(s, now) {
 			all[line(s, now)]++
 		}
 	}
 	return all
+}
+
+// takes is how long it may take until a recorder is told to join: the calendars are read once more.
+const takes = time.Minute
+
+// joins reports whether the recorder is to have been told of s for certain.
+func (c *recorder) joins(s schedule.Schedule, now time.Time) bool {
+	return c.lead == 0 || !s.Start.Add(takes-c.lead).After(now)
 }
 
 // line is what counts of a schedule. Of a call that is under way, a meeting that is over does not: who comes new to it has

@@ -354,7 +354,7 @@ func (h *history) compare(about string) error {
 	for _, c := range []*recorder{h.ahead, h.joiner} {
 		wanted := map[string]int{}
 		for _, s := range want {
-			if c.lead == 0 || !s.Start.Add(-c.lead).After(now) {
+			if c.joins(s, now) {
 				wanted[line(s, now)]++
 			}
 		}
