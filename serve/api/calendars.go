@@ -30,12 +30,16 @@ type CalendarItem struct {
 	NextAt     time.Time `json:"next_at,omitzero" doc:"when it is looked at again"`
 	Failures   int       `json:"failures,omitempty" doc:"in a row"`
 	Error      string    `json:"error,omitempty" doc:"of the last look"`
+	ChangedAt  time.Time `json:"changed_at,omitzero" doc:"when a look brought a change last"`
+	Fresh      int64     `json:"fresh,omitempty" doc:"the starts of recordings at which it had been read as late before as promised (the setting fresh)"`
+	Stale      int64     `json:"stale,omitempty" doc:"those at which it had not"`
 }
 
 func calendarItem(s engine.SourceState) CalendarItem {
 	item := CalendarItem{
 		ID: string(s.ID), Connection: s.Driver + ":" + s.Account, Calendar: s.Calendar, State: "read",
 		ReadAt: s.PulledAt, NextAt: s.NextAt, Failures: s.Failures, Error: s.Error,
+		ChangedAt: s.ChangedAt, Fresh: s.Fresh, Stale: s.Stale,
 	}
 	switch {
 	case s.Refused:
@@ -52,7 +56,7 @@ func calendarItem(s engine.SourceState) CalendarItem {
 
 // ConnectionList is all connections.
 type ConnectionList struct {
-	PassedAt    time.Time        `json:"passed_at,omitzero" doc:"when the daemon had done last all that was due"`
+	LookedAt    time.Time        `json:"looked_at,omitzero" doc:"when the daemon looked last for what is due"`
 	RulesError  string           `json:"rules_error,omitempty" doc:"why the newest rules are not in force"`
 	Connections []ConnectionItem `json:"connections" nullable:"false" doc:"by name"`
 }
@@ -111,7 +115,7 @@ func (a *API) connections(ctx context.Context, _ *struct{}) (*struct{ Body Conne
 		return nil, a.failed(ctx, "connections", err)
 	}
 	health := a.Health(ctx)
-	out := &struct{ Body ConnectionList }{ConnectionList{PassedAt: health.RoundAt, RulesError: health.Rules, Connections: []ConnectionItem{}}}
+	out := &struct{ Body ConnectionList }{ConnectionList{LookedAt: health.RoundAt, RulesError: health.Rules, Connections: []ConnectionItem{}}}
 	counted := map[string]bool{}
 	for _, c := range counts {
 		name := c.Driver + ":" + c.Account
