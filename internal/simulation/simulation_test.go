@@ -34,6 +34,9 @@ var (
 // no time is one told what it must not be told.
 func TestHistories(t *testing.T) {
 	for seed := *firstHistory; seed < *firstHistory+uint64(*histories); seed++ {
+		if n := seed - *firstHistory; n > 0 && n%250 == 0 { // of long runs
+			fmt.Fprintln(os.Stderr, n, "histories")
+		}
 		wrong := run(t, seed, nil)
 		for _, w := range wrong {
 			t.Error(w)
