@@ -136,17 +136,27 @@ func (e *Engine) listen(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case <-e.inbox.more:
-			if err := e.take(ctx); err != nil {
-				return e.unlessDone(ctx, err)
+			if err := e.take(ctx); err != nil && ctx.Err() == nil {
+				e.Log.Error("the store can't be used; pushes are looked up later", "error", err)
+				e.pause(ctx, e.jitter(failsRest), nil)
 			}
 		}
 	}
 }
 
-// take looks up what came, and makes due what is believed. A calendar that is being pulled right now is
-// pulled once more: the store counts pushes, and a pull that did not see them all is not the last word.
+// take looks up what came. What can't be looked up now is kept.
 func (e *Engine) take(ctx context.Context) error {
 	claims, wrong := e.inbox.empty()
+	err := e.believe(ctx, claims, wrong)
+	if err != nil {
+		e.inbox.put(claims)
+	}
+	return err
+}
+
+// believe looks up claims, and makes due what is believed. A calendar that is being pulled right now is
+// pulled once more: the store counts pushes, and a pull that did not see them all is not the last word.
+func (e *Engine) believe(ctx context.Context, claims []claim, wrong int) error {
 	due := map[calendar.SourceID]bool{}
 	wake := false
 	for _, c := range claims {

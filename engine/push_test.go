@@ -565,3 +565,38 @@ func (hangingPusher) Unsubscribe(ctx context.Context, _ calendar.Source, _ conne
 	<-ctx.Done()
 	return ctx.Err()
 }
+
+// failing is a store in which nothing can be looked up for a while.
+type failing struct {
+	*store.Store
+	broken *bool
+}
+
+func (f failing) Subscription(ctx context.Context, id string) (engine.Subscription, engine.SourceState, bool, error) {
+	if *f.broken {
+		return engine.Subscription{}, engine.SourceState{}, false, errors.New("the database restarts")
+	}
+	return f.Store.Subscription(ctx, id)
+}
+
+// TestPushWhileTheStoreFails: it ends nothing, and the push is heard when the store can be used again.
+func TestPushWhileTheStoreFails(t *testing.T) {
+	d := pushDaemon(t, "ana@acme.com")
+	broken := false
+	d.try(func(e *engine.Engine, st *store.Store) {
+		e.Store = failing{st, &broken}
+		d.after(e, 0)
+		d.now = d.now.Add(time.Minute)
+		d.tn.log("ana@acme.com").put(call("u1", "91234567890", 48, "joe@globex.com"))
+		e.Pushed("google", "acme.com", d.push.tell("ana@acme.com"))
+		broken = true
+		if err := e.Pass(t.Context()); err == nil {
+			t.Error("the store fails, and nobody says so")
+		}
+		broken = false
+		d.after(e, 5*time.Second)
+		if len(d.sink.has) != 1 {
+			t.Error("the push got lost")
+		}
+	})
+}
