@@ -53,10 +53,10 @@ scale:
 	$(SCALE) -run TestDay
 	$(SCALE) -run TestFirst -calendars 10000
 	$(SCALE) -run TestFirst -calendars 10000 -postgres
-	$(SCALE) -run TestIdle -calendars 1000 -events 10
+	$(SCALE) -run TestIdle -calendars 500 -events 10 -lasts 20s
 	$(SCALE) -run TestChanging -calendars 1000 -events 10
-	$(SCALE) -run TestChanging -calendars 1000 -events 10 -poll 1m -lasts 2m
-	$(SCALE) -run TestReplicas -calendars 2000 -events 5 -latency 200ms
+	$(SCALE) -run TestChanging -calendars 1000 -events 10 -poll 1m -rate 3 -lasts 90s
+	$(SCALE) -run TestReplicas -calendars 2000 -events 5 -latency 200ms -lasts 30s
 	$(SCALE) -run TestFirst -calendars 100000 -events 5
 
 FUZZTIME ?= 1m
