@@ -28,8 +28,16 @@ import (
 type Client struct {
 	adapter abs.RequestAdapter
 	baseURL string
-	users   *users.UsersRequestBuilder
-	pushes  *subscriptions.SubscriptionsRequestBuilder
+}
+
+// users and pushes are made anew for each request: the SDK writes into a builder's map while it sends, and reads it where
+// another is made of it, without a lock (kiota-http-go's setBaseUrlForRequestInformation).
+func (c *Client) users() *users.UsersRequestBuilder {
+	return users.NewUsersRequestBuilderInternal(map[string]string{}, c.adapter)
+}
+
+func (c *Client) pushes() *subscriptions.SubscriptionsRequestBuilder {
+	return subscriptions.NewSubscriptionsRequestBuilderInternal(map[string]string{}, c.adapter)
 }
 
 // New sends requests through hc, which has credentials and retries of its own, to the service whose
@@ -41,8 +49,7 @@ func New(hc *http.Client, baseURL string) (*Client, error) {
 		return nil, fmt.Errorf("graph: %w", err)
 	}
 	adapter.SetBaseUrl(baseURL)
-	none := map[string]string{}
-	return &Client{adapter, baseURL, users.NewUsersRequestBuilderInternal(none, adapter), subscriptions.NewSubscriptionsRequestBuilderInternal(none, adapter)}, nil
+	return &Client{adapter, baseURL}, nil
 }
 
 // An Answer is what the service said, whatever it was.
@@ -87,7 +94,7 @@ func prefer(pageSize int32) *abs.RequestHeaders {
 
 // Users lists the organization's enabled members, or goes on at link.
 func (c *Client) Users(ctx context.Context, link string) (a Answer, err error) {
-	b, top, filter := c.users, int32(999), "accountEnabled eq true and userType eq 'Member'"
+	b, top, filter := c.users(), int32(999), "accountEnabled eq true and userType eq 'Member'"
 	cfg := &users.UsersRequestBuilderGetRequestConfiguration{Options: native(&a)}
 	if link == "" {
 		cfg.QueryParameters = &users.UsersRequestBuilderGetQueryParameters{
@@ -121,7 +128,7 @@ type Calendar struct {
 
 // Calendars lists the user's calendars, or goes on at link.
 func (c *Client) Calendars(ctx context.Context, user, link string) (a Answer, err error) {
-	b, top := c.users.ByUserId(user).Calendars(), int32(100)
+	b, top := c.users().ByUserId(user).Calendars(), int32(100)
 	cfg := &users.ItemCalendarsRequestBuilderGetRequestConfiguration{Headers: prefer(top), Options: native(&a)}
 	if link == "" {
 		cfg.QueryParameters = &users.ItemCalendarsRequestBuilderGetQueryParameters{Select: []string{"id", "name", "isDefaultCalendar", "owner"}, Top: &top}
@@ -138,14 +145,14 @@ func (c *Client) Calendars(ctx context.Context, user, link string) (a Answer, er
 func (c *Client) Delta(ctx context.Context, of Calendar, w calendar.Window, pageSize int32, link string) (a Answer, err error) {
 	from, to := w.Start.UTC().Format(time.RFC3339), w.End.UTC().Format(time.RFC3339)
 	if of.ID != "" && link == "" {
-		b := c.users.ByUserId(of.User).Calendars().ByCalendarId(of.ID).CalendarView().Delta()
+		b := c.users().ByUserId(of.User).Calendars().ByCalendarId(of.ID).CalendarView().Delta()
 		_, err = b.GetAsDeltaGetResponse(ctx, &users.ItemCalendarsItemCalendarViewDeltaRequestBuilderGetRequestConfiguration{
 			Headers: prefer(pageSize), Options: native(&a),
 			QueryParameters: &users.ItemCalendarsItemCalendarViewDeltaRequestBuilderGetQueryParameters{StartDateTime: &from, EndDateTime: &to},
 		})
 		return a, err
 	}
-	b := c.users.ByUserId(of.User).CalendarView().Delta()
+	b := c.users().ByUserId(of.User).CalendarView().Delta()
 	cfg := &users.ItemCalendarViewDeltaRequestBuilderGetRequestConfiguration{Headers: prefer(pageSize), Options: native(&a)}
 	if link == "" {
 		cfg.QueryParameters = &users.ItemCalendarViewDeltaRequestBuilderGetQueryParameters{StartDateTime: &from, EndDateTime: &to}
@@ -161,14 +168,14 @@ func (c *Client) Delta(ctx context.Context, of Calendar, w calendar.Window, page
 func (c *Client) View(ctx context.Context, of Calendar, w calendar.Window, pageSize int32, link string) (a Answer, err error) {
 	from, to := w.Start.UTC().Format(time.RFC3339), w.End.UTC().Format(time.RFC3339)
 	if of.ID != "" && link == "" {
-		b := c.users.ByUserId(of.User).Calendars().ByCalendarId(of.ID).CalendarView()
+		b := c.users().ByUserId(of.User).Calendars().ByCalendarId(of.ID).CalendarView()
 		_, err = b.Get(ctx, &users.ItemCalendarsItemCalendarViewRequestBuilderGetRequestConfiguration{
 			Headers: prefer(pageSize), Options: native(&a),
 			QueryParameters: &users.ItemCalendarsItemCalendarViewRequestBuilderGetQueryParameters{StartDateTime: &from, EndDateTime: &to, Top: &pageSize},
 		})
 		return a, err
 	}
-	b := c.users.ByUserId(of.User).CalendarView()
+	b := c.users().ByUserId(of.User).CalendarView()
 	cfg := &users.ItemCalendarViewRequestBuilderGetRequestConfiguration{Headers: prefer(pageSize), Options: native(&a)}
 	if link == "" {
 		cfg.QueryParameters = &users.ItemCalendarViewRequestBuilderGetQueryParameters{StartDateTime: &from, EndDateTime: &to, Top: &pageSize}

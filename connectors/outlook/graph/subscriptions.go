@@ -19,7 +19,7 @@ func (c *Client) Subscribe(ctx context.Context, of Calendar, address, state stri
 	s.SetLifecycleNotificationUrl(&address)
 	s.SetClientState(&state)
 	s.SetExpirationDateTime(&until)
-	_, err = c.pushes.Post(ctx, s, &subscriptions.SubscriptionsRequestBuilderPostRequestConfiguration{Headers: prefer(1), Options: native(&a)})
+	_, err = c.pushes().Post(ctx, s, &subscriptions.SubscriptionsRequestBuilderPostRequestConfiguration{Headers: prefer(1), Options: native(&a)})
 	return a, err
 }
 
@@ -36,19 +36,19 @@ func Resource(of Calendar) string {
 func (c *Client) Renew(ctx context.Context, id string, until time.Time) (a Answer, err error) {
 	s := models.NewSubscription()
 	s.SetExpirationDateTime(&until)
-	_, err = c.pushes.BySubscriptionId(id).Patch(ctx, s, &subscriptions.SubscriptionItemRequestBuilderPatchRequestConfiguration{Options: native(&a)})
+	_, err = c.pushes().BySubscriptionId(id).Patch(ctx, s, &subscriptions.SubscriptionItemRequestBuilderPatchRequestConfiguration{Options: native(&a)})
 	return a, err
 }
 
 // Unsubscribe ends a subscription.
 func (c *Client) Unsubscribe(ctx context.Context, id string) (a Answer, err error) {
-	err = c.pushes.BySubscriptionId(id).Delete(ctx, &subscriptions.SubscriptionItemRequestBuilderDeleteRequestConfiguration{Options: native(&a)})
+	err = c.pushes().BySubscriptionId(id).Delete(ctx, &subscriptions.SubscriptionItemRequestBuilderDeleteRequestConfiguration{Options: native(&a)})
 	return a, err
 }
 
 // Subscriptions lists the application's, or goes on at link.
 func (c *Client) Subscriptions(ctx context.Context, link string) (a Answer, err error) {
-	b := c.pushes
+	b := c.pushes()
 	if link != "" {
 		b = b.WithUrl(link)
 	}
