@@ -108,8 +108,8 @@ type Store interface {
 	// Step runs step for a schedule that was admitted under the fence, in one transaction.
 	Step(ctx context.Context, id string, fence int64, step func(Tx, schedule.Schedule) error) error
 
-	// Take leases at most n messages of a target that may be delivered now, in order: none while an earlier one waits
-	// that has to do with it.
+	// Take leases at most n messages of a target that may be delivered now, those whose recordings start first: none while an
+	// earlier one waits that has to do with it.
 	Take(ctx context.Context, target string, n int, now, until time.Time) ([]Message, error)
 	// Delivered notes what came of delivering m. It fails with ErrStale if the message has been leased anew meanwhile.
 	Delivered(ctx context.Context, m Message, r DeliveryReport) error

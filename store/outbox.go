@@ -58,7 +58,7 @@ func (t *tx) Tell(target string, s schedule.Schedule, now time.Time) error {
 	t.need(engine.Job{Kind: engine.Deliver, Subject: target})
 	return t.PutMessage(t.ctx, db.PutMessageParams{
 		ID: id, Target: target, Plan: t.plan, Schedule: s.ID, Revision: int64(s.Revision), State: string(s.State), Data: string(data),
-		WrittenAt: ms(now), DueAt: ms(now),
+		WrittenAt: ms(now), StartsAt: ms(s.Start), DueAt: ms(now),
 	})
 }
 

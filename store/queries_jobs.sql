@@ -132,8 +132,8 @@ VALUES (sqlc.arg(seq), sqlc.arg(plan), sqlc.arg(schedule), sqlc.arg(revision), s
 SELECT * FROM revisions WHERE seq > sqlc.arg(after) ORDER BY seq LIMIT sqlc.arg(most);
 
 -- name: PutMessage :exec
-INSERT INTO messages (id, target, plan, schedule, revision, state, data, written_at, due_at)
-VALUES (sqlc.arg(id), sqlc.arg(target), sqlc.arg(plan), sqlc.arg(schedule), sqlc.arg(revision), sqlc.arg(state), sqlc.arg(data), sqlc.arg(written_at), sqlc.arg(due_at));
+INSERT INTO messages (id, target, plan, schedule, revision, state, data, written_at, starts_at, due_at)
+VALUES (sqlc.arg(id), sqlc.arg(target), sqlc.arg(plan), sqlc.arg(schedule), sqlc.arg(revision), sqlc.arg(state), sqlc.arg(data), sqlc.arg(written_at), sqlc.arg(starts_at), sqlc.arg(due_at));
 
 -- name: LastMessage :one
 -- What a target was told of a schedule last, or will be before anything else.
@@ -147,7 +147,7 @@ WHERE schedules.end_at > CAST(sqlc.arg(now) AS bigint) AND schedules.state <> 'c
 ORDER BY schedules.id LIMIT sqlc.arg(most);
 
 -- name: DueMessages :many
--- Messages that may be delivered now: nothing of the same schedule, plan or meeting waits before them. One that was
+-- Messages that may be delivered now, what starts first in front: nothing of the same schedule, plan or meeting waits before them. One that was
 -- written, or tried last, in the future waits for a clock that has been set back since.
 -- SQLite joins in the order of CROSS JOIN: left to itself it looks at everything that waits, for each message.
 SELECT m.* FROM messages AS m
@@ -159,7 +159,7 @@ WHERE m.target = sqlc.arg(target) AND m.outcome = 0
   AND NOT EXISTS (
     SELECT 1 FROM schedule_meetings AS own CROSS JOIN schedule_meetings AS other CROSS JOIN messages AS b
     WHERE own.schedule = m.schedule AND other.meeting = own.meeting AND b.schedule = other.schedule AND b.target = m.target AND b.id < m.id AND b.outcome = 0 AND NOT b.early)
-ORDER BY m.due_at, m.id LIMIT sqlc.arg(most);
+ORDER BY m.starts_at, m.id LIMIT sqlc.arg(most);
 
 -- name: LeaseMessage :one
 UPDATE messages SET leased_until = sqlc.arg(leased_until), fence = fence + 1, attempts = attempts + 1, early = FALSE WHERE id = sqlc.arg(id) RETURNING fence, attempts;

@@ -466,6 +466,28 @@ func testOutbox(t *testing.T, open func(*testing.T) *Store) {
 	}
 }
 
+// TestUrgent: of very many messages, what starts first is told first.
+func TestUrgent(t *testing.T) { both(t, testUrgent) }
+
+func testUrgent(t *testing.T, open func(*testing.T) *Store) {
+	s := open(t)
+	for i, hours := range []int{40, 3, 20} {
+		d := decision(fmt.Sprint("m", i), fmt.Sprint(i))
+		d.Start = now.Add(time.Duration(hours) * time.Hour)
+		d.End = d.Start.Add(time.Hour)
+		if err := decide(t, s, d.Meeting, step(d)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var order []calendar.Key
+	for range 3 {
+		order = append(order, taken(t, s, 1, now)[0].Schedule.Meetings...)
+	}
+	if diff := cmp.Diff([]calendar.Key{"m1", "m2", "m0"}, order); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
 // TestHurry: what failed and waits for long is tried at once when there is something newer to say.
 func TestHurry(t *testing.T) { both(t, testHurry) }
 

@@ -103,6 +103,7 @@ type Message struct {
 	Early       bool
 	Keys        int64
 	WrittenAt   int64
+	StartsAt    int64
 	DueAt       int64
 	Attempts    int64
 	Error       string

@@ -141,7 +141,7 @@ func (q *Queries) DueChores(ctx context.Context, arg DueChoresParams) ([]Chore, 
 }
 
 const dueMessages = `-- name: DueMessages :many
-SELECT m.id, m.target, m.plan, m.schedule, m.revision, m.state, m.data, m.early, m.keys, m.written_at, m.due_at, m.attempts, m.error, m.outcome, m.done_at, m.leased_until, m.fence FROM messages AS m
+SELECT m.id, m.target, m.plan, m.schedule, m.revision, m.state, m.data, m.early, m.keys, m.written_at, m.starts_at, m.due_at, m.attempts, m.error, m.outcome, m.done_at, m.leased_until, m.fence FROM messages AS m
 WHERE m.target = $1 AND m.outcome = 0
   AND (m.due_at <= CAST($2 AS bigint) OR CASE WHEN m.done_at = 0 THEN m.written_at ELSE m.done_at END > CAST($3 AS bigint))
   AND (m.leased_until <= CAST($2 AS bigint) OR m.leased_until > CAST($4 AS bigint))
@@ -150,7 +150,7 @@ WHERE m.target = $1 AND m.outcome = 0
   AND NOT EXISTS (
     SELECT 1 FROM schedule_meetings AS own CROSS JOIN schedule_meetings AS other CROSS JOIN messages AS b
     WHERE own.schedule = m.schedule AND other.meeting = own.meeting AND b.schedule = other.schedule AND b.target = m.target AND b.id < m.id AND b.outcome = 0 AND NOT b.early)
-ORDER BY m.due_at, m.id LIMIT $5
+ORDER BY m.starts_at, m.id LIMIT $5
 `
 
 type DueMessagesParams struct {
@@ -161,7 +161,7 @@ type DueMessagesParams struct {
 	Most   int32
 }
 
-// Messages that may be delivered now: nothing of the same schedule, plan or meeting waits before them. One that was
+// Messages that may be delivered now, what starts first in front: nothing of the same schedule, plan or meeting waits before them. One that was
 // written, or tried last, in the future waits for a clock that has been set back since.
 // SQLite joins in the order of CROSS JOIN: left to itself it looks at everything that waits, for each message.
 func (q *Queries) DueMessages(ctx context.Context, arg DueMessagesParams) ([]Message, error) {
@@ -190,6 +190,7 @@ func (q *Queries) DueMessages(ctx context.Context, arg DueMessagesParams) ([]Mes
 			&i.Early,
 			&i.Keys,
 			&i.WrittenAt,
+			&i.StartsAt,
 			&i.DueAt,
 			&i.Attempts,
 			&i.Error,
@@ -396,7 +397,7 @@ func (q *Queries) HurryEarlier(ctx context.Context, arg HurryEarlierParams) erro
 }
 
 const lastMessage = `-- name: LastMessage :one
-SELECT id, target, plan, schedule, revision, state, data, early, keys, written_at, due_at, attempts, error, outcome, done_at, leased_until, fence FROM messages WHERE schedule = $1 AND target = $2 AND outcome <> 2 ORDER BY id DESC LIMIT 1
+SELECT id, target, plan, schedule, revision, state, data, early, keys, written_at, starts_at, due_at, attempts, error, outcome, done_at, leased_until, fence FROM messages WHERE schedule = $1 AND target = $2 AND outcome <> 2 ORDER BY id DESC LIMIT 1
 `
 
 type LastMessageParams struct {
@@ -419,6 +420,7 @@ func (q *Queries) LastMessage(ctx context.Context, arg LastMessageParams) (Messa
 		&i.Early,
 		&i.Keys,
 		&i.WrittenAt,
+		&i.StartsAt,
 		&i.DueAt,
 		&i.Attempts,
 		&i.Error,
@@ -625,7 +627,7 @@ func (q *Queries) MakeReaderDue(ctx context.Context, arg MakeReaderDueParams) er
 }
 
 const message = `-- name: Message :one
-SELECT id, target, plan, schedule, revision, state, data, early, keys, written_at, due_at, attempts, error, outcome, done_at, leased_until, fence FROM messages WHERE id = $1
+SELECT id, target, plan, schedule, revision, state, data, early, keys, written_at, starts_at, due_at, attempts, error, outcome, done_at, leased_until, fence FROM messages WHERE id = $1
 `
 
 func (q *Queries) Message(ctx context.Context, id int64) (Message, error) {
@@ -642,6 +644,7 @@ func (q *Queries) Message(ctx context.Context, id int64) (Message, error) {
 		&i.Early,
 		&i.Keys,
 		&i.WrittenAt,
+		&i.StartsAt,
 		&i.DueAt,
 		&i.Attempts,
 		&i.Error,
@@ -654,7 +657,7 @@ func (q *Queries) Message(ctx context.Context, id int64) (Message, error) {
 }
 
 const messagesOfOutcome = `-- name: MessagesOfOutcome :many
-SELECT id, target, plan, schedule, revision, state, data, early, keys, written_at, due_at, attempts, error, outcome, done_at, leased_until, fence FROM messages WHERE outcome = $1 AND id < CAST($2 AS bigint) ORDER BY id DESC LIMIT $3
+SELECT id, target, plan, schedule, revision, state, data, early, keys, written_at, starts_at, due_at, attempts, error, outcome, done_at, leased_until, fence FROM messages WHERE outcome = $1 AND id < CAST($2 AS bigint) ORDER BY id DESC LIMIT $3
 `
 
 type MessagesOfOutcomeParams struct {
@@ -683,6 +686,7 @@ func (q *Queries) MessagesOfOutcome(ctx context.Context, arg MessagesOfOutcomePa
 			&i.Early,
 			&i.Keys,
 			&i.WrittenAt,
+			&i.StartsAt,
 			&i.DueAt,
 			&i.Attempts,
 			&i.Error,
@@ -829,8 +833,8 @@ func (q *Queries) PutChore(ctx context.Context, arg PutChoreParams) error {
 }
 
 const putMessage = `-- name: PutMessage :exec
-INSERT INTO messages (id, target, plan, schedule, revision, state, data, written_at, due_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+INSERT INTO messages (id, target, plan, schedule, revision, state, data, written_at, starts_at, due_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
 `
 
 type PutMessageParams struct {
@@ -842,6 +846,7 @@ type PutMessageParams struct {
 	State     string
 	Data      string
 	WrittenAt int64
+	StartsAt  int64
 	DueAt     int64
 }
 
@@ -855,6 +860,7 @@ func (q *Queries) PutMessage(ctx context.Context, arg PutMessageParams) error {
 		arg.State,
 		arg.Data,
 		arg.WrittenAt,
+		arg.StartsAt,
 		arg.DueAt,
 	)
 	return err

@@ -87,6 +87,8 @@ CREATE TABLE messages (
     -- Behind a recorder that was out of capacity, the same message has another key.
     keys         BIGINT NOT NULL DEFAULT 0,
     written_at   BIGINT NOT NULL,
+    -- The recording's start: what starts first is told first.
+    starts_at    BIGINT NOT NULL DEFAULT 0,
     due_at       BIGINT NOT NULL,
     attempts     BIGINT NOT NULL DEFAULT 0,
     error        TEXT   NOT NULL DEFAULT '',
@@ -95,7 +97,7 @@ CREATE TABLE messages (
     leased_until BIGINT NOT NULL DEFAULT 0,
     fence        BIGINT NOT NULL DEFAULT 0
 );
-CREATE INDEX messages_waiting ON messages (target, due_at, id) WHERE outcome = 0;
+CREATE INDEX messages_waiting ON messages (target, starts_at, id) WHERE outcome = 0;
 CREATE INDEX messages_schedule ON messages (schedule, target, id);
 CREATE INDEX messages_plan ON messages (plan, target, id);
 INSERT INTO messages (id, target, plan, schedule, revision, state, data, written_at, due_at, attempts, error, outcome, done_at)
