@@ -344,6 +344,13 @@ func (h *history) settle() error {
 		h.company.arrive(h.r, h.replicas[0].Engine, false)
 		time.Sleep(10 * time.Minute)
 	}
+	// Each process that is to tell a recorder to join has the calendars read before, and waits for that some seconds.
+	for range 6 {
+		if err := h.rounds(); err != nil {
+			return err
+		}
+		time.Sleep(8 * time.Second)
+	}
 	return h.rounds()
 }
 
