@@ -29,10 +29,10 @@ type judges struct {
 }
 
 // judge decides by these rules, and by what can be read now.
-func (e *Engine) judge(ctx context.Context, x *rules) (Judge, error) {
+func (e *Engine) judge(ctx context.Context, x *rules) (Judge, Basis, error) {
 	access, _, err := e.Store.Access(ctx)
 	if err != nil {
-		return Judge{}, fmt.Errorf("read what can be read: %w", err)
+		return Judge{}, Basis{}, fmt.Errorf("read what can be read: %w", err)
 	}
 	j := &e.judges
 	j.mu.Lock()
@@ -40,23 +40,23 @@ func (e *Engine) judge(ctx context.Context, x *rules) (Judge, error) {
 	if j.rules != x || j.access != access {
 		sources, err := e.Store.Sources(ctx)
 		if err != nil {
-			return Judge{}, fmt.Errorf("read the sources: %w", err)
+			return Judge{}, Basis{}, fmt.Errorf("read the sources: %w", err)
 		}
 		j.judge, j.rules, j.access = NewJudge(x.decider, sources, e.connected), x, access
 	}
-	return j.judge, nil
+	return j.judge, Basis{x.rules, access}, nil
 }
 
 // decideAll decides what is undecided. A meeting that can't be decided is put aside, and costs itself alone.
 func (e *Engine) decideAll(ctx context.Context, _ Job) error {
 	for n := decidesAtOnce; ; {
 		x := e.inUse()
-		judge, err := e.judge(ctx, x)
+		judge, by, err := e.judge(ctx, x)
 		if err != nil {
 			return err
 		}
 		now := e.Now()
-		more, err := e.Store.Decide(ctx, x.rules, n, now, func(tx Tx) error {
+		more, err := e.Store.Decide(ctx, by, n, now, func(tx Tx) error {
 			if err := e.decide(tx, judge, now); err != nil {
 				return fmt.Errorf("decide %s: %w", tx.Key(), err)
 			}
@@ -67,6 +67,7 @@ func (e *Engine) decideAll(ctx context.Context, _ Job) error {
 			return ctx.Err()
 		case errors.Is(err, ErrRules):
 			return err
+		case errors.Is(err, ErrAccess): // what was just marked because of it must not be decided by what was before
 		case err != nil && n > 1:
 			n = 1 // to find out which one it is
 		case err != nil:

@@ -295,9 +295,9 @@ func (c crashing) MakeDue(ctx context.Context, src calendar.SourceID, at time.Ti
 	return around(c.crash, func() error { return c.Store.MakeDue(ctx, src, at) })
 }
 
-func (c crashing) Decide(ctx context.Context, rules string, n int, now time.Time, step func(engine.Tx) error) (more bool, err error) {
+func (c crashing) Decide(ctx context.Context, by engine.Basis, n int, now time.Time, step func(engine.Tx) error) (more bool, err error) {
 	err = around(c.crash, func() (err error) {
-		more, err = c.Store.Decide(ctx, rules, n, now, step)
+		more, err = c.Store.Decide(ctx, by, n, now, step)
 		return err
 	})
 	return more, err

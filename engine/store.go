@@ -96,9 +96,10 @@ type Store interface {
 	// Recheck marks every meeting that has not ended at now as undecided.
 	Recheck(ctx context.Context, access int64, now time.Time) error
 	// Decide runs step for at most n undecided meetings, the longest waiting first, in one transaction, and takes them
-	// off the undecided ones, unless they were marked again. It fails with ErrRules, and does nothing, if the rules of
-	// that fingerprint are not in force. more says that there may be others.
-	Decide(ctx context.Context, rules string, n int, now time.Time, step func(Tx) error) (more bool, err error)
+	// off the undecided ones, unless they were marked again. It does nothing, and fails with ErrRules, if the rules of
+	// that fingerprint are not in force, or with ErrAccess, if Access has counted on since. more says that there may be
+	// others.
+	Decide(ctx context.Context, by Basis, n int, now time.Time, step func(Tx) error) (more bool, err error)
 	// Postpone marks the first undecided meeting as one that can't be decided now, for that reason.
 	Postpone(ctx context.Context, now time.Time, why string) error
 
@@ -252,6 +253,16 @@ type Read struct {
 
 // ErrStale: another process was faster. What was to be stored is outdated, and nothing was stored.
 var ErrStale = errors.New("somebody else was faster")
+
+// A Basis is what decisions are based on besides the meetings: rules, by their fingerprint, and which calendars can be
+// read, by Access's count.
+type Basis struct {
+	Rules  string
+	Access int64
+}
+
+// ErrAccess: it has changed meanwhile which calendars can be read.
+var ErrAccess = errors.New("other calendars can be read by now")
 
 // ErrRules: other rules are in force than those of this process. Who has them decides.
 var ErrRules = errors.New("other rules are in force")

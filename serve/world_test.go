@@ -280,7 +280,11 @@ func decideOne(t testing.TB, st *store.Store, k calendar.Key, step func(engine.T
 	if err := st.MarkUndecided(t.Context(), now, k); err != nil {
 		return err
 	}
-	_, err := st.Decide(t.Context(), "", 1, now, step)
+	access, _, err := st.Access(t.Context())
+	if err != nil {
+		return err
+	}
+	_, err = st.Decide(t.Context(), engine.Basis{Access: access}, 1, now, step)
 	return err
 }
 

@@ -63,15 +63,20 @@ func lockDeciding(ctx context.Context, q *txn) error {
 }
 
 // Decide decides meetings.
-func (s *Store) Decide(ctx context.Context, rules string, n int, now time.Time, step func(engine.Tx) error) (more bool, err error) {
+func (s *Store) Decide(ctx context.Context, by engine.Basis, n int, now time.Time, step func(engine.Tx) error) (more bool, err error) {
 	err = s.within(ctx, func(q *txn) error {
 		if err := lockDeciding(ctx, q); err != nil {
 			return err
 		}
 		if inForce, err := setting(ctx, q.Queries, settingRules); err != nil {
 			return err
-		} else if inForce != rules {
+		} else if inForce != by.Rules {
 			return engine.ErrRules
+		}
+		if access, err := count(ctx, q.Queries, settingAccess); err != nil {
+			return err
+		} else if access != by.Access {
+			return engine.ErrAccess
 		}
 		rows, err := undecided(ctx, q, n, now)
 		if err != nil {

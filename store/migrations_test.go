@@ -98,7 +98,7 @@ func TestUpgradeUnderWay(t *testing.T) {
 					t.Fatal(err)
 				}
 				cur = next
-				if _, err := old.Decide(t.Context(), "", 9, now, step(decision(fmt.Sprint("u", n), fmt.Sprint(n)))); err != nil {
+				if _, err := old.Decide(t.Context(), basis(t, old), 9, now, step(decision(fmt.Sprint("u", n), fmt.Sprint(n)))); err != nil {
 					t.Fatal(err)
 				}
 				for _, m := range taken(t, old, 9, now) {

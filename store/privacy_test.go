@@ -99,7 +99,7 @@ func TestForget(t *testing.T) {
 			apply(own.ID, with("mine", "joe@globex.com", -30), with("minetoo", "joe@globex.com", 30))
 			for range 2 { // the meeting that ended was recorded, and is told of
 				err = nil
-				if _, err := s.Decide(t.Context(), "", 100, now.Add(-31*time.Hour), func(tx engine.Tx) error {
+				if _, err := s.Decide(t.Context(), basis(t, s), 100, now.Add(-31*time.Hour), func(tx engine.Tx) error {
 					d := decision(string(tx.Key()), "1"+string(tx.Key()))
 					m, err := tx.Meeting()
 					if err != nil || len(m.Copies) == 0 {

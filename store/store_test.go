@@ -287,9 +287,50 @@ func undecidedOf(t *testing.T, s *Store) (keys []calendar.Key) {
 	return keys
 }
 
+// basis is what decisions are based on now.
+func basis(t *testing.T, s *Store) engine.Basis {
+	t.Helper()
+	access, _, err := s.Access(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return engine.Basis{Access: access}
+}
+
+// TestOldBasis: nothing is decided by rules that are not in force any more, or by what could be read before.
+func TestOldBasis(t *testing.T) { both(t, testOldBasis) }
+
+func testOldBasis(t *testing.T, open func(*testing.T) *Store) {
+	s := open(t)
+	before := basis(t, s)
+	if err := s.MarkUndecided(t.Context(), now, "a"); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Report(t.Context(), ana.ID, 0, engine.PullReport{TriedAt: now, Refused: true}); err != nil {
+		t.Fatal(err)
+	}
+	refuse := func(by engine.Basis, want error) {
+		t.Helper()
+		_, err := s.Decide(t.Context(), by, 9, now, func(engine.Tx) error { t.Error("decided"); return nil })
+		if !errors.Is(err, want) || len(undecidedOf(t, s)) != 1 {
+			t.Errorf("%+v: %v, want %v", by, err, want)
+		}
+	}
+	refuse(before, engine.ErrAccess)
+	after := basis(t, s)
+	if err := s.SetRules(t.Context(), "new", now); err != nil {
+		t.Fatal(err)
+	}
+	refuse(after, engine.ErrRules)
+	after.Rules = "new"
+	if _, err := s.Decide(t.Context(), after, 9, now, func(engine.Tx) error { return nil }); err != nil || len(undecidedOf(t, s)) != 0 {
+		t.Errorf("by what holds: %v", err)
+	}
+}
+
 func decideAll(t *testing.T, s *Store) {
 	t.Helper()
-	if more, err := s.Decide(t.Context(), "", 100, now, func(engine.Tx) error { return nil }); err != nil || more {
+	if more, err := s.Decide(t.Context(), basis(t, s), 100, now, func(engine.Tx) error { return nil }); err != nil || more {
 		t.Fatal(more, err)
 	}
 }
@@ -300,7 +341,7 @@ func decide(t *testing.T, s *Store, k calendar.Key, step func(engine.Tx) error) 
 	if err := db.New(s.write).MarkUndecided(t.Context(), db.MarkUndecidedParams{Meeting: string(k), Since: ms(now)}); err != nil {
 		t.Fatal(err)
 	}
-	_, err := s.Decide(t.Context(), "", 1, now, step)
+	_, err := s.Decide(t.Context(), basis(t, s), 1, now, step)
 	return err
 }
 

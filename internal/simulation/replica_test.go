@@ -258,10 +258,10 @@ func (g gate) DoneChore(ctx context.Context, name string, fence int64, c engine.
 	return around0(ctx, func() error { return g.Store.DoneChore(ctx, name, fence, c) })
 }
 
-func (g gate) Decide(ctx context.Context, rules string, n int, now time.Time, step func(engine.Tx) error) (bool, error) {
+func (g gate) Decide(ctx context.Context, by engine.Basis, n int, now time.Time, step func(engine.Tx) error) (bool, error) {
 	torn := g.flaw.is(outboxApart) && g.rand.IntN(6) == 0
 	more, err := around(ctx, func() (bool, error) {
-		return g.Store.Decide(ctx, rules, n, now, func(tx engine.Tx) error { return step(flawedTx{tx, g.flaw, torn}) })
+		return g.Store.Decide(ctx, by, n, now, func(tx engine.Tx) error { return step(flawedTx{tx, g.flaw, torn}) })
 	})
 	if err == nil && torn { // it dies before the second of two transactions
 		err = errKilled
