@@ -23,7 +23,9 @@ func expressions(t *testing.T) map[string]string {
 	var board struct {
 		Title      string
 		Panels     []panel
-		Templating struct{ List []struct{ Name, Definition string } }
+		Templating struct {
+			List []struct{ Name, Definition string }
+		}
 	}
 	b, err := os.ReadFile("../../deploy/grafana/syncd.json")
 	if err == nil {
@@ -210,8 +212,8 @@ func TestDocs(t *testing.T) {
 	m, _ := daemon(t, 10)
 	_, families := scrape(t, m)
 	rows := map[string]string{}
-	for _, row := range regexp.MustCompile("(?m)^\\| `(syncd_[a-z_]+)` \\| ([a-z]+) \\| ([^|]*) \\|").FindAllStringSubmatch(string(docs), -1) {
-		rows[row[1]] = row[2] + " " + strings.TrimSpace(row[3])
+	for _, row := range regexp.MustCompile("(?m)^\\| `(syncd_[a-z_]+)` \\| ([a-z]+) \\|([^|]*)\\|").FindAllStringSubmatch(string(docs), -1) {
+		rows[row[1]] = strings.TrimSpace(row[2] + " " + strings.TrimSpace(row[3]))
 	}
 	for name, f := range families {
 		if !strings.HasPrefix(name, "syncd_") {
