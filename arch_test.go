@@ -41,6 +41,8 @@ var may = map[string]struct {
 	"serve":                 {"engine serve/access serve/problem", "*", "puts the parts of the HTTP side together"},
 	"serve/access":          {"serve/problem serve/tokens", "*", "doors know nothing of what is behind them"},
 	"serve/api":             {"calendar eligibility engine schedule serve/access serve/problem serve/tokens", "*", "shows what the engine's read side has"},
+	"serve/metrics":         {"eligibility engine", "*", "counts what the engine does, and what its read side has"},
+	"serve/traces":          {"engine", "*", "makes spans of what the engine does"},
 	"serve/problem":         {"", "", "how errors are answered"},
 	"serve/tokens":          {"", "", "the store keeps them, the doors know them"},
 	"serve/explain":         {"calendar eligibility engine linkparse schedule", "x", "words for one meeting, that commands and pages share"},
@@ -62,6 +64,8 @@ var may = map[string]struct {
 var only = map[string]struct{ importers, why string }{
 	"github.com/microsoftgraph/":     {"connectors/outlook/graph", "its models compile for minutes and take 4.5 GB"},
 	"google.golang.org/api/":         {"connectors/google", "one connector, one SDK"},
+	"github.com/prometheus/":         {"serve/metrics", "what is counted is in one place"},
+	"go.opentelemetry.io/":           {"serve/traces", "traces are in one place"},
 	"modernc.org/sqlite":             {"store", "SQL stays in the store"},
 	"github.com/jackc/pgx/":          {"store internal/postgrestest", "SQL stays in the store"},
 	"github.com/tink-crypto/":        {"internal/seal", "keys are in one place"},

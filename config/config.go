@@ -44,6 +44,7 @@ type Config struct {
 	ResolveLinks bool  `yaml:"resolve_links"`
 	Serve        Serve `yaml:"serve"`
 	Push         Push  `yaml:"push"`
+	Log          Log   `yaml:"log"`
 
 	Deliver     []Target     `yaml:"-"` // where schedules go, in the file's order; none: nowhere
 	Connections []Connection `yaml:"-"` // in the file's order, at least one
@@ -105,7 +106,7 @@ func Load(path string, drivers []connectors.Driver, sinks []deliver.Kind) (*Conf
 		Path: path, Dir: filepath.Dir(path), Store: "syncd.db", PolicyPath: "policy.yaml",
 		Horizon: Horizon{Past: Duration(day), Future: Duration(28 * day)}, Poll: Duration(time.Minute),
 		PollQuiet: Duration(15 * time.Minute), Fresh: Duration(5 * time.Minute), Retention: Duration(90 * day),
-		Serve: Serve{Listen: "127.0.0.1:8787", RequestsPerSecond: 200},
+		Serve: Serve{Listen: "127.0.0.1:8787", RequestsPerSecond: 200}, Log: Log{Format: LogText, Level: "info", Addresses: LogPlain},
 	}}
 	dec.document(&f)
 	c := &f.Config
@@ -189,6 +190,7 @@ func (c *Config) check(d *decoder) {
 	}
 	c.checkPush(d)
 	c.checkServe(d)
+	c.Log.check(d)
 }
 
 // Shared reports whether the store is a PostgreSQL database, which several processes may share.

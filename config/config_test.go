@@ -159,6 +159,7 @@ keyset_file: keys.json
 			},
 		},
 		PollQuiet: Duration(15 * time.Minute), Fresh: Duration(5 * time.Minute), Retention: Duration(90 * day),
+		Log:  Log{Format: "text", Level: "info", Addresses: "plain"},
 		Push: Push{URL: "https://syncd.acme.com:8443"},
 		Deliver: []Target{
 			{Name: "log", Config: &deliver.FileConfig{Path: "/tmp/schedules.jsonl"}, Line: 9},
@@ -191,7 +192,7 @@ func TestLoadDefaults(t *testing.T) {
 		Path: "syncd.yaml", Dir: ".", Store: "syncd.db", PolicyPath: "policy.yaml",
 		Horizon: Horizon{Past: Duration(2 * time.Hour), Future: Duration(672 * time.Hour)}, Poll: Duration(time.Minute),
 		PollQuiet: Duration(15 * time.Minute), Fresh: Duration(5 * time.Minute), Retention: Duration(90 * day),
-		Serve: Serve{Listen: "127.0.0.1:8787", RequestsPerSecond: 200},
+		Serve: Serve{Listen: "127.0.0.1:8787", RequestsPerSecond: 200}, Log: Log{Format: "text", Level: "info", Addresses: "plain"},
 	}
 	if diff := cmp.Diff(want, c); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
@@ -202,6 +203,11 @@ func TestLoadErrors(t *testing.T) {
 	const conn = "connections: [{name: a, demo: {file: x}}]\n"
 	const drivers = "the drivers are google, outlook, demo"
 	tests := []struct{ name, yaml, want string }{
+		{"log", conn + "log: {format: yaml, level: trace, addresses: none}\n", "syncd.yaml:2: log.format: \"yaml\" is none of text, json\n" +
+			"syncd.yaml:2: log.level: \"trace\" is none of debug, info, warn, error\nsyncd.yaml:2: log.addresses: \"none\" is none of plain, hashed"},
+		{"metrics", conn + "serve: {metrics: {listen: 9464}}\n", "syncd.yaml:2: serve.metrics.listen must be HOST:PORT such as 127.0.0.1:9464, or off, not \"9464\""},
+		{"metrics at the same place", conn + "serve: {listen: \"127.0.0.1:1\", metrics: {listen: \"127.0.0.1:1\"}}\n",
+			"syncd.yaml:2: serve.metrics.listen is serve.listen's address: leave it out to have the metrics there, behind a token"},
 		{"empty", "\n", "syncd.yaml:1: the file is empty"},
 		{"no connections", "poll: 1m\n", "syncd.yaml:1: connections: there are none: name at least one account whose calendars are read"},
 		{"an empty list", "poll: 1m\nconnections: []\n", "syncd.yaml:2: connections: there are none: name at least one account whose calendars are read"},
@@ -238,7 +244,7 @@ func TestLoadErrors(t *testing.T) {
 		{"push, a path", conn + "push: {url: \"https://syncd.acme.com/x\"}\n", `syncd.yaml:2: push.url must be https://HOST such as https://syncd.acme.com, with nothing behind it, not "https://syncd.acme.com/x"`},
 		{"push, no host", conn + "push: {url: \"https://:443\"}\n", `syncd.yaml:2: push.url must be https://HOST such as https://syncd.acme.com, with nothing behind it, not "https://:443"`},
 		{"push, and nobody to answer", conn + "serve: {listen: off}\npush: {url: \"https://syncd.acme.com\"}\n", `syncd.yaml:3: push.url: nobody would answer: serve.listen is off. Name an address there, or leave push out`},
-		{"serve", conn + "serve: off\n", `syncd.yaml:2: serve must be a group of keys (listen, token_file, public_url, proxies, requests_per_second, login), not "off"`},
+		{"serve", conn + "serve: off\n", `syncd.yaml:2: serve must be a group of keys (listen, token_file, public_url, proxies, requests_per_second, metrics, login), not "off"`},
 		{"public URL", conn + "serve: {public_url: \"https://syncd.acme.com/\"}\n", `syncd.yaml:2: serve.public_url must be https://HOST such as https://syncd.acme.com, with nothing behind it, not "https://syncd.acme.com/"`},
 		{"public URL without TLS", conn + "serve: {public_url: \"http://syncd.acme.com\"}\n", `syncd.yaml:2: serve.public_url must be https://HOST such as https://syncd.acme.com, with nothing behind it, not "http://syncd.acme.com"`},
 		{"proxies", conn + "serve: {proxies: [10.0.0.1]}\n", `syncd.yaml:2: serve.proxies[0] must be a network such as 10.0.0.0/8, not "10.0.0.1"`},
@@ -251,7 +257,7 @@ func TestLoadErrors(t *testing.T) {
 		{"clock", conn + "clock: noon\n", `syncd.yaml:2: clock must be a time such as 2026-11-23T08:00:00Z, not "noon"`},
 		{"no policy", conn + "policy: nowhere.yaml\n", "syncd.yaml:2: policy: nowhere.yaml: no such file (write one, or start from configs/policy.yaml)"},
 		{"an import without a driver", conn + "policy: imports.yaml\n", `imports.yaml:3: import.gogle: unknown driver (did you mean "google"? ` + drivers + ")"},
-		{"computed fields are no keys", conn + "path: x\n", `syncd.yaml:2: unknown key "path" (known here: store, policy, signals, keyset_file, horizon, poll, poll_quiet, fresh, retention, clock, resolve_links, serve, push, deliver, connections)`},
+		{"computed fields are no keys", conn + "path: x\n", `syncd.yaml:2: unknown key "path" (known here: store, policy, signals, keyset_file, horizon, poll, poll_quiet, fresh, retention, clock, resolve_links, serve, push, log, deliver, connections)`},
 		{"deliver, as it was once", conn + "deliver: {file: x}\n", `syncd.yaml:2: deliver must be a list, not a group of keys, each with a name and one of file, chain`},
 		{"a target that goes nowhere", conn + "deliver:\n- name: a\n", "syncd.yaml:3: deliver[0] goes nowhere: add one of file, chain, with its settings"},
 		{"an unknown target", conn + "deliver:\n- name: a\n  fiel: {path: x}\n", `syncd.yaml:4: unknown key "fiel" (did you mean "file"? the targets are file, chain)`},

@@ -19,8 +19,16 @@ type Serve struct {
 	// Proxies are the networks of proxies whose X-Forwarded-For is believed: 10.0.0.0/8.
 	Proxies []string `yaml:"proxies"`
 	// RequestsPerSecond is how many requests of one token or person are answered, 1 to 100000 (200)
-	RequestsPerSecond int    `yaml:"requests_per_second"`
-	Login             *Login `yaml:"login"`
+	RequestsPerSecond int     `yaml:"requests_per_second"`
+	Metrics           Metrics `yaml:"metrics"`
+	Login             *Login  `yaml:"login"`
+}
+
+// Metrics are what Prometheus asks for.
+type Metrics struct {
+	// Listen is an address of their own, HOST:PORT, where they need no token; "": at serve.listen's /metrics, for tokens
+	// with the scope read; "off": nowhere.
+	Listen string `yaml:"listen"`
 }
 
 // Login is how people log in, by OpenID Connect.
@@ -77,13 +85,26 @@ func (c *Config) checkServe(d *decoder) {
 	if s.Login != nil {
 		c.checkLogin(d, *s.Login)
 	}
-	if s.Listen == Off {
-		return
-	}
-	_, port, err := net.SplitHostPort(s.Listen)
-	if _, bad := strconv.ParseUint(port, 10, 16); err != nil || bad != nil {
+	if !listens(s.Listen) {
 		d.fail("serve.listen", " must be HOST:PORT such as 127.0.0.1:8787, or off, not %s", quote(s.Listen))
 	}
+	switch own := s.Metrics.Listen; {
+	case own == "":
+	case !listens(own):
+		d.fail("serve.metrics.listen", " must be HOST:PORT such as 127.0.0.1:9464, or off, not %s", quote(own))
+	case own == s.Listen && own != Off && !strings.HasSuffix(own, ":0"):
+		d.fail("serve.metrics.listen", " is serve.listen's address: leave it out to have the metrics there, behind a token")
+	}
+}
+
+// listens reports whether the address is HOST:PORT, or off.
+func listens(address string) bool {
+	if address == Off {
+		return true
+	}
+	_, port, err := net.SplitHostPort(address)
+	_, bad := strconv.ParseUint(port, 10, 16)
+	return err == nil && bad == nil
 }
 
 func (c *Config) checkLogin(d *decoder, l Login) {

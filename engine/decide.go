@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"example.com/syncd/calendar"
 	"example.com/syncd/eligibility"
 	"example.com/syncd/schedule"
 )
@@ -56,12 +57,25 @@ func (e *Engine) decideAll(ctx context.Context, _ Job) error {
 			return err
 		}
 		now := e.Now()
-		more, err := e.Store.Decide(ctx, by, n, now, func(tx Tx) error {
-			if err := e.decide(tx, judge, now); err != nil {
+		written := map[calendar.Key]Decision{} // a transaction that got in another one's way is run again
+		batch, end := e.Observer.Begin(ctx, Activity{Name: Deciding})
+		more, err := e.Store.Decide(batch, by, n, now, func(tx Tx) error {
+			delete(written, tx.Key())
+			d, changed, err := e.decide(tx, judge, now)
+			if err != nil {
 				return fmt.Errorf("decide %s: %w", tx.Key(), err)
+			}
+			if changed {
+				written[tx.Key()] = d
 			}
 			return nil
 		})
+		end(decided(err))
+		if err == nil {
+			for _, d := range written {
+				e.Observer.Decided(d)
+			}
+		}
 		switch {
 		case ctx.Err() != nil:
 			return ctx.Err()
@@ -83,48 +97,49 @@ func (e *Engine) decideAll(ctx context.Context, _ Job) error {
 	}
 }
 
-// decide is one step: decision, schedules and messages change together or not at all.
-func (e *Engine) decide(tx Tx, judge Judge, now time.Time) error {
+// decide is one step: decision, schedules and messages change together or not at all. It reports whether the decision is
+// another one than before.
+func (e *Engine) decide(tx Tx, judge Judge, now time.Time) (next Decision, changed bool, err error) {
 	m, err := tx.Meeting()
 	if err != nil {
-		return err
+		return next, false, err
 	}
 	m.Key = tx.Key()
 	prev, known, err := tx.Decision()
 	if err != nil {
-		return err
+		return next, false, err
 	}
-	next := judge.Decide(m)
+	next = judge.Decide(m)
 	next.DecidedAt = now
 	if len(m.Copies) == 0 {
 		if !known {
-			return nil
+			return next, false, nil
 		}
 		// No calendar shows it any more. What it was stays, for whoever asks why it is not recorded.
 		next.Title, next.Start, next.End = prev.Title, prev.Start, prev.End
 	}
 	if known && sameDecision(prev.Decision, next.Decision) && sameHeld(prev.Held, next.Held) {
-		return nil
+		return next, false, nil
 	}
 	if err := tx.PutDecision(next); err != nil {
-		return err
+		return next, false, err
 	}
 	if !next.Planned().Record && (!known || !prev.Planned().Record) {
-		return nil // nothing was to be recorded, and nothing is
+		return next, true, nil // nothing was to be recorded, and nothing is
 	}
 	decisions, schedules, err := tx.Neighbours()
 	if err != nil {
-		return err
+		return next, false, err
 	}
 	for _, s := range schedule.Plan(schedules, decisions, now) {
 		if err := tx.PutSchedule(s, now); err != nil {
-			return err
+			return next, false, err
 		}
 		if err := e.tell(tx, s, now); err != nil {
-			return err
+			return next, false, err
 		}
 	}
-	return nil
+	return next, true, nil
 }
 
 func sameHeld(a, b *eligibility.Decision) bool {

@@ -56,13 +56,16 @@ func (e *Engine) deliverAll(ctx context.Context, j Job) error {
 // deliver tells t one thing, and notes what came of it.
 func (e *Engine) deliver(ctx context.Context, t schedule.Target, m Message) error {
 	limited, cancel := context.WithTimeout(ctx, deliveryLasts)
+	limited, end := e.Observer.Begin(limited, Activity{Delivering, t.Name})
 	receipt, failure := t.Sink.Deliver(limited, schedule.Delivery{Schedule: m.Schedule, Key: m.Key(), Note: m.Note, Attempt: m.Attempts, Written: m.Written, Now: e.Now()})
 	cancel()
 	if ctx.Err() != nil {
+		end(Abandoned)
 		return ctx.Err()
 	}
 	r := e.outcome(m, failure)
 	r.Note = receipt.Note
+	end(delivered(r))
 	if failure != nil && !r.Early {
 		e.Log.Warn("a schedule could not be delivered", "target", t.Name, "schedule", m.Schedule.ID, "revision", m.Schedule.Revision,
 			"attempts", m.Attempts, "gave_up", r.GaveUp, "again_at", r.Again, "error", failure)

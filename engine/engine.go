@@ -25,7 +25,7 @@ import (
 )
 
 // Config is all that an Engine works with. Every field is required but Name, Targets, Resolver, PushURL, Shared,
-// Retention, Quiet, Fresh, Version and Random.
+// Retention, Quiet, Fresh, Version, Random and Observer.
 type Config struct {
 	Store       Store
 	Connections []Connection
@@ -56,7 +56,9 @@ type Config struct {
 	Now     func() time.Time
 	// Random is a number from 0 to below n. Nil: any.
 	Random func(n int64) int64
-	Log    *slog.Logger
+	// Observer is told what is done. Nil: nobody is.
+	Observer Observer
+	Log      *slog.Logger
 }
 
 // A Connection is one opened connector, by the names that its sources carry.
@@ -117,6 +119,9 @@ func New(c Config) (*Engine, error) {
 		c.Name = rand.Text()[:10]
 	}
 	c.Quiet = max(c.Quiet, c.Poll)
+	if c.Observer == nil {
+		c.Observer = unseen{}
+	}
 	e := &Engine{
 		Config: c, wake: make(chan struct{}, 1), connections: map[string]Connection{},
 		granted: map[string]map[string]bool{}, inbox: inbox{more: make(chan struct{}, 1)},

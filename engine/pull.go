@@ -49,14 +49,18 @@ func (e *Engine) pull(ctx context.Context, j Job) error {
 		return e.Store.Report(ctx, s.ID, j.Fence, s.PullReport)
 	}
 	x := e.inUse()
-	held, release := e.hold(ctx, func() error {
+	seen, end := e.Observer.Begin(ctx, Activity{Pulling, s.Driver})
+	held, release := e.hold(seen, func() error {
 		_, err := e.Store.Begin(ctx, s.ID, j.Fence, e.Now().Add(lease))
 		return err
 	})
 	got, err := e.catchUp(held, c.Connector, x, s)
-	if lost := release(); lost != nil {
+	lost := release()
+	if lost != nil {
+		end(Abandoned)
 		return lost
 	}
+	end(pulled(got.held, err))
 	var broken *storeError
 	if errors.As(err, &broken) || errors.Is(err, ErrStale) {
 		return err
@@ -108,7 +112,7 @@ func (e *Engine) catchUp(ctx context.Context, c connectors.Connector, x *rules, 
 		if cur == "" {
 			reading = x.fingerprint
 		}
-		p, err := pullPage(ctx, c, s.Source, cur, horizon)
+		p, err := e.pullPage(ctx, c, s.Source, cur, horizon)
 		if errors.Is(err, connectors.ErrCursor) && !restarted && cur != "" {
 			cur, restarted = "", true
 			continue
@@ -160,10 +164,13 @@ func (e *Engine) read(ctx context.Context, reading calendar.Reading, source cale
 	}
 }
 
-func pullPage(ctx context.Context, c connectors.Connector, src calendar.Source, cur connectors.Cursor, horizon calendar.Window) (connectors.Page, error) {
+func (e *Engine) pullPage(ctx context.Context, c connectors.Connector, src calendar.Source, cur connectors.Cursor, horizon calendar.Window) (connectors.Page, error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	return c.Pull(ctx, src, cur, horizon)
+	ctx, end := e.Observer.Begin(ctx, Activity{Paging, src.Driver})
+	p, err := c.Pull(ctx, src, cur, horizon)
+	end(pulled(false, err))
+	return p, err
 }
 
 const day = 24 * time.Hour

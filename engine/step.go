@@ -121,10 +121,12 @@ func (e *Engine) move(tx Tx, t schedule.Target, s schedule.Schedule, now time.Ti
 // step does what is due in a schedule's life: its calendars are read once more, its recorders are told to join, and
 // at the start it is counted whether it had been read as late as promised.
 func (e *Engine) step(ctx context.Context, j Job) error {
-	err := e.Store.Step(ctx, j.Subject, j.Fence, func(tx Tx, s schedule.Schedule) error {
+	var promises []promise
+	err := e.Store.Step(ctx, j.Subject, j.Fence, func(tx Tx, s schedule.Schedule) (err error) {
 		now := e.Now()
+		promises = nil // a transaction that got in another one's way is run again
 		if late := now.Sub(s.Start); late >= 0 && late < time.Minute && s.State != schedule.Cancelled {
-			if err := e.countFresh(tx, s); err != nil {
+			if promises, err = e.countFresh(tx, s); err != nil {
 				return err
 			}
 		}
@@ -132,6 +134,9 @@ func (e *Engine) step(ctx context.Context, j Job) error {
 	})
 	if err != nil {
 		return fmt.Errorf("the next step of schedule %s: %w", j.Subject, err)
+	}
+	for _, p := range promises {
+		e.Observer.Fresh(p.driver, p.kept)
 	}
 	e.Wake()
 	return nil
@@ -160,14 +165,20 @@ func (e *Engine) reread(tx Tx, s schedule.Schedule, then, now time.Time) (unread
 	return unread, undecided, err
 }
 
+// A promise is that a calendar is read so late before a start.
+type promise struct {
+	driver string
+	kept   bool
+}
+
 // countFresh counts, at the start, whether each calendar had been read as late as promised.
-func (e *Engine) countFresh(tx Tx, s schedule.Schedule) error {
+func (e *Engine) countFresh(tx Tx, s schedule.Schedule) (all []promise, err error) {
 	reads, err := tx.Reads(s.ID)
 	if err != nil {
-		return fmt.Errorf("read its sources: %w", err)
+		return nil, fmt.Errorf("read its sources: %w", err)
 	}
 	for _, r := range reads {
-		_, ours := e.connections[r.Connection]
+		c, ours := e.connections[r.Connection]
 		if !ours || e.Fresh == 0 {
 			continue
 		}
@@ -176,10 +187,11 @@ func (e *Engine) countFresh(tx Tx, s schedule.Schedule) error {
 			e.Log.Warn("a calendar was not read as late before the start of a recording as promised", "source", r.Source, "read_at", r.PulledAt, "start", s.Start)
 		}
 		if err := tx.CountFresh(r.Source, fresh); err != nil {
-			return err
+			return nil, err
 		}
+		all = append(all, promise{c.Driver, fresh})
 	}
-	return nil
+	return all, nil
 }
 
 // tellAll tells targets that are new of what is scheduled already.

@@ -53,7 +53,7 @@ func (c *runCommand) Run(ctx context.Context, s streams) error {
 	if err != nil {
 		return err
 	}
-	log := slog.New(slog.NewTextHandler(s.err, nil))
+	log := newLog(cfg.Log, s.err)
 	rules, err := loadRules(cfg)
 	if err != nil {
 		return usageError{err}
@@ -79,7 +79,12 @@ func (c *runCommand) runOn(ctx context.Context, s streams, cfg *config.Config, r
 	if keys != nil {
 		vault = st.Vault(keys, now)
 	}
-	connections, err := openAll(cfg, vault, st.Letters(), st.Budget(now), log, now)
+	watched, err := newWatchers(ctx, cfg, log)
+	if err != nil {
+		return usageError{err}
+	}
+	defer watched.close(ctx, log)
+	connections, err := openAll(cfg, vault, st.Letters(), st.Budget(now), log, now, watched.transport)
 	if err != nil {
 		return usageError{err}
 	}
@@ -101,15 +106,17 @@ func (c *runCommand) runOn(ctx context.Context, s streams, cfg *config.Config, r
 		Quiet: time.Duration(cfg.PollQuiet), Fresh: time.Duration(cfg.Fresh), Retention: time.Duration(cfg.Retention),
 		Spread:   cfg.Clock.IsZero(),
 		Parallel: parallel, Shared: store.Shared(cfg.Store), Version: version(), Now: now, Log: log,
+		Observer: watched.observer(),
 	})
 	if err != nil {
 		return err
 	}
-	return c.work(ctx, s, cfg, e, st, vault, log)
+	watched.watch(cfg, e, st)
+	return c.work(ctx, s, cfg, e, st, vault, watched, log)
 }
 
 // work passes once, or for as long as ctx lasts, and serves meanwhile.
-func (c *runCommand) work(ctx context.Context, s streams, cfg *config.Config, e *engine.Engine, st *store.Store, vault *store.Vault, log *slog.Logger) error {
+func (c *runCommand) work(ctx context.Context, s streams, cfg *config.Config, e *engine.Engine, st *store.Store, vault *store.Vault, watched watchers, log *slog.Logger) error {
 	if err := e.Start(ctx); err != nil {
 		return err
 	}
@@ -129,12 +136,17 @@ func (c *runCommand) work(ctx context.Context, s streams, cfg *config.Config, e 
 		}
 		g.Go(func() error { return watchGrants(ctx, vault, known, e, log) })
 	}
+	if l, err := watched.listen(cfg, log); err != nil {
+		return err
+	} else if l != nil {
+		g.Go(func() error { return watched.serve(ctx, l) })
+	}
 	if cfg.Serve.Listen != "off" {
-		h, err := newServer(ctx, cfg, e, st, rules.Members, log)
+		h, err := newServer(ctx, cfg, e, st, rules.Members, watched, log)
 		if err != nil {
 			return err
 		}
-		g.Go(func() error { return serve.Serve(ctx, h.listener, h.handler, serve.Usual()) })
+		g.Go(func() error { return serve.Serve(ctx, h.listener, watched.traced(h.handler), serve.Usual()) })
 		g.Go(func() error { return h.doors.Run(ctx) })
 		after = func(ctx context.Context) error {
 			h.api.Notify()
@@ -169,13 +181,16 @@ func clock(cfg *config.Config) func() time.Time {
 	return func() time.Time { return cfg.Clock.Add(time.Since(began)) }
 }
 
+// A transport has requests of a driver's connectors pass through it.
+type transport func(driver string, next http.RoundTripper) http.RoundTripper
+
 // openAll opens every connection of the configuration, each with its secrets in the vault, and the letters that are kept.
-// No provider is asked for anything yet.
-func openAll(cfg *config.Config, vault *store.Vault, letters connectors.Letters, budget connectors.Budget, log *slog.Logger, now func() time.Time) ([]engine.Connection, error) {
+// Requests pass through what is around, the last one first. No provider is asked for anything yet.
+func openAll(cfg *config.Config, vault *store.Vault, letters connectors.Letters, budget connectors.Budget, log *slog.Logger, now func() time.Time, around ...transport) ([]engine.Connection, error) {
 	var connections []engine.Connection
 	var errs []error
 	for _, c := range cfg.Connections {
-		conn, err := openConnection(cfg, c, secretsOf(vault, c.Driver.Name, c.Name), letters, budget, log, now)
+		conn, err := openConnection(cfg, c, secretsOf(vault, c.Driver.Name, c.Name), letters, budget, log, now, around...)
 		if err != nil {
 			errs = append(errs, err)
 			continue
@@ -185,7 +200,7 @@ func openAll(cfg *config.Config, vault *store.Vault, letters connectors.Letters,
 	return connections, errors.Join(errs...)
 }
 
-func openConnection(cfg *config.Config, c config.Connection, secrets connectors.Secrets, letters connectors.Letters, budget connectors.Budget, log *slog.Logger, now func() time.Time) (engine.Connection, error) {
+func openConnection(cfg *config.Config, c config.Connection, secrets connectors.Secrets, letters connectors.Letters, budget connectors.Budget, log *slog.Logger, now func() time.Time, around ...transport) (engine.Connection, error) {
 	env := connectors.Env{
 		Account: c.Name, Now: now, HTTP: network(), Log: log.With("connection", c.Driver.Name+":"+c.Name), Secrets: secrets, Letters: letters, Budget: budget,
 		Dial: (&net.Dialer{Timeout: 30 * time.Second, KeepAlive: 30 * time.Second}).DialContext, Listen: (&net.ListenConfig{}).Listen,
@@ -199,6 +214,9 @@ func openConnection(cfg *config.Config, c config.Connection, secrets connectors.
 			return engine.Connection{}, fmt.Errorf("%s:%d: tape: %w", filepath.Base(cfg.Path), c.Line, err)
 		}
 		env.HTTP, env.Replayed = tape, true
+	}
+	for _, t := range around {
+		env.HTTP = t(c.Driver.Name, env.HTTP)
 	}
 	conn, err := c.Config.Open(env)
 	if err != nil {

@@ -253,9 +253,11 @@ deliver:
   - name: baas
     meetingbaas: {url: https://baas.example, key_file: k, timeout: 20s, bot_name: Notes, join_early: 5s, send_titles: false, settings_file: s.json, zoom_users: {ana: zu_1}}
 serve: {listen: ":8080", token_file: token, public_url: "https://syncd.acme.com", proxies: [10.0.0.0/8], requests_per_second: 500,
+  metrics: {listen: "127.0.0.1:9464"},
   login: {issuer: "https://login.acme.com/realms/acme", client_id: syncd, client_secret_file: secret, admins: [ana@acme.com, it], viewers: [sales],
     domains: [acme.com], groups_claim: roles, scopes: [groups], trust_addresses: true}}
 push: {url: https://syncd.acme.com}
+log: {format: json, level: debug, addresses: hashed}
 connections:
   - name: a
     tape: tape.yaml
@@ -372,6 +374,9 @@ func TestSchemaRefuses(t *testing.T) {
 		{"syncd", "bool, empty", conn + "resolve_links:\n", ""},
 		{"syncd", "listen without a port", conn + "serve: {listen: localhost}\n", ""},
 		{"syncd", "listen, a port too high", conn + "serve: {listen: \":70000\"}\n", "a number within text"},
+		{"syncd", "metrics without a port", conn + "serve: {metrics: {listen: localhost}}\n", ""},
+		{"syncd", "metrics at the same place", conn + "serve: {listen: \":1\", metrics: {listen: \":1\"}}\n", "two settings that go together"},
+		{"syncd", "log, unknown words", conn + "log: {level: trace}\n", ""},
 		{"syncd", "push, not https", conn + "push: {url: http://syncd.acme.com}\n", ""},
 		{"syncd", "push, a path", conn + "push: {url: https://syncd.acme.com/x}\n", ""},
 		{"syncd", "push, a port that is no number", conn + "push: {url: \"https://syncd.acme.com:x\"}\n", "the parts of a URL"},

@@ -30,7 +30,7 @@ type server struct {
 }
 
 // newServer listens, and opens what is configured. Streams end when ctx does.
-func newServer(ctx context.Context, cfg *config.Config, e *engine.Engine, st *store.Store, members func() []eligibility.Member, log *slog.Logger) (*server, error) {
+func newServer(ctx context.Context, cfg *config.Config, e *engine.Engine, st *store.Store, members func() []eligibility.Member, watched watchers, log *slog.Logger) (*server, error) {
 	doors, err := newDoors(ctx, cfg, st, log)
 	if err != nil {
 		return nil, err
@@ -46,7 +46,7 @@ func newServer(ctx context.Context, cfg *config.Config, e *engine.Engine, st *st
 		ac.Signals = &signalFile{name: cfg.Signals}
 	}
 	s := &server{doors: doors, api: api.New(ac)}
-	sc := serve.Config{Doors: doors, API: s.api, Health: e.Health, Late: late, Now: e.Now, Log: log}
+	sc := serve.Config{Doors: doors, API: s.api, Metrics: watched.guarded(cfg, doors), Health: e.Health, Late: late, Now: e.Now, Log: log}
 	sc.Mail = func(w http.ResponseWriter, r *http.Request, driver, connection string) bool {
 		m, ok := e.MailReceiver(driver, connection)
 		if ok {

@@ -38,6 +38,7 @@ func syncdRules() []rule {
 		{"retention", positive},
 		{"horizon.past", positive},
 		{"horizon.future", positive},
+		{"serve.metrics.listen", pattern(`^$|^`+config.Off+`$|:[0-9]+$`, "HOST:PORT such as 127.0.0.1:9464, or off")},
 		{"serve.listen", pattern(`^`+config.Off+`$|:[0-9]+$`, "HOST:PORT such as 127.0.0.1:8787, or off")},
 		{"serve.public_url", pattern(`^$|`+config.PublicForm.String(), "https://HOST such as https://syncd.acme.com")},
 		{"serve.proxies[]", pattern(`^[0-9a-fA-F.:]+/[0-9]+$`, "a network such as 10.0.0.0/8")},
