@@ -36,7 +36,7 @@ const (
 
 // words are each reason's: of the URI, the act, the cause, and where credentials are looked for.
 var words = map[reason]string{
-	unreachable:   "%[1]s can't be reached: %[3]s; see to it that this machine reaches the service, and try again",
+	unreachable:   "%[1]s does not answer: %[3]s; see to it that the service works and this machine reaches it, and try again",
 	noCredentials: "there are no credentials for %[1]s: %[3]s; they are looked for in %[4]s",
 	refused:       "%[1]s refuses these credentials: %[3]s; let them %[2]s with this key (they come from %[4]s)",
 	missing:       "%[1]s is not there, or these credentials must not see it: %[3]s; name a key that there is (credentials come from %[4]s)",
@@ -54,12 +54,13 @@ func (e *Error) Unwrap() error { return e.cause }
 // maxCause is how much of a service's words is repeated, in bytes: a proxy in between may answer by a page.
 const maxCause = 300
 
+// line is an error in a line that a sentence can go on behind.
 func line(err error) string {
 	s := strings.Join(strings.Fields(strings.ToValidUTF8(err.Error(), "?")), " ")
 	if len(s) > maxCause {
 		s = strings.ToValidUTF8(s[:maxCause], "") + "…"
 	}
-	return s
+	return strings.TrimRight(s, ".: ")
 }
 
 // whyStatus is the reason behind an HTTP status.
