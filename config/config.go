@@ -21,6 +21,7 @@ import (
 	"example.com/syncd/connectors"
 	"example.com/syncd/deliver"
 	"example.com/syncd/eligibility"
+	"example.com/syncd/internal/seal"
 )
 
 // A Config is a daemon's configuration (syncd.yaml) with its policy. File names in it are relative to
@@ -34,6 +35,7 @@ type Config struct {
 	Policy     *eligibility.Policy `yaml:"-"`           // what that file says
 	Signals    string              `yaml:"signals"`     // JSON Lines of what people said of meetings; "": none
 	KeysetFile string              `yaml:"keyset_file"` // the keys that seal what users grant to connections; "": none
+	KeysetKMS  string              `yaml:"keyset_kms"`  // the key of a key management service that has wrapped those keys, gcp-kms://, aws-kms:// or hcvault://; "": none has
 	Horizon    Horizon             `yaml:"horizon"`
 	Poll       Duration            `yaml:"poll"`       // how long a calendar rests at least, 1s to 1d (1m)
 	PollQuiet  Duration            `yaml:"poll_quiet"` // how long one rests that does not change, up to 1d (15m)
@@ -172,6 +174,9 @@ func (c *Config) check(d *decoder) {
 	if c.PolicyPath == "" {
 		d.fail("policy", " must be the name of a policy's file, not \"\"")
 	}
+	if c.KeysetKMS != "" && !KMSForm.MatchString(c.KeysetKMS) {
+		d.fail("keyset_kms", " must be the URI of a key such as "+KMSWords+", not %s", quote(c.KeysetKMS))
+	}
 	for _, b := range []struct {
 		path     string
 		d        Duration
@@ -198,6 +203,12 @@ func (c *Config) Shared() bool {
 	scheme, _, _ := strings.Cut(c.Store, "://")
 	return scheme == "postgres" || scheme == "postgresql"
 }
+
+// KMSForm is what keyset_kms looks like, in KMSWords.
+var KMSForm = seal.WrapperForm
+
+// KMSWords are an example for each service.
+const KMSWords = seal.WrapperWords
 
 // PushForm is what the address looks like that providers are given: they take no other.
 var PushForm = regexp.MustCompile(`^https://[^/?#@\s]+$`)

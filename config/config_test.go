@@ -117,6 +117,7 @@ connections:
   - demo: {file: events.jsonl}
     name: trial_1@here-there
 keyset_file: keys.json
+keyset_kms: hcvault://vault.acme.com:8200/transit/keys/syncd
 `})
 	c, err := Load("etc/syncd.yaml", testDrivers, testSinks)
 	if err != nil {
@@ -150,7 +151,8 @@ keyset_file: keys.json
 	google := &settings{Domain: "acme.com", Users: []string{"ana@acme.com"}, Cloud: "global"}
 	want := &Config{
 		Path: "etc/syncd.yaml", Dir: "etc", Store: "var/syncd.db", PolicyPath: "etc/rules.yaml", Signals: "etc/signals.jsonl", KeysetFile: "etc/keys.json",
-		Horizon: Horizon{Past: Duration(36 * time.Hour), Future: Duration(14 * 24 * time.Hour)}, Poll: Duration(5 * time.Second),
+		KeysetKMS: "hcvault://vault.acme.com:8200/transit/keys/syncd",
+		Horizon:   Horizon{Past: Duration(36 * time.Hour), Future: Duration(14 * 24 * time.Hour)}, Poll: Duration(5 * time.Second),
 		Serve: Serve{
 			Listen: ":8080", TokenFile: "etc/token", PublicURL: "https://syncd.acme.com", Proxies: []string{"10.0.0.0/8"}, RequestsPerSecond: 500,
 			Login: &Login{
@@ -257,7 +259,9 @@ func TestLoadErrors(t *testing.T) {
 		{"clock", conn + "clock: noon\n", `syncd.yaml:2: clock must be a time such as 2026-11-23T08:00:00Z, not "noon"`},
 		{"no policy", conn + "policy: nowhere.yaml\n", "syncd.yaml:2: policy: nowhere.yaml: no such file (write one, or start from configs/policy.yaml)"},
 		{"an import without a driver", conn + "policy: imports.yaml\n", `imports.yaml:3: import.gogle: unknown driver (did you mean "google"? ` + drivers + ")"},
-		{"computed fields are no keys", conn + "path: x\n", `syncd.yaml:2: unknown key "path" (known here: store, policy, signals, keyset_file, horizon, poll, poll_quiet, fresh, retention, clock, resolve_links, serve, push, log, deliver, connections)`},
+		{"a KMS key, no service", conn + "keyset_kms: vault://vault.acme.com/transit/keys/syncd\n", `syncd.yaml:2: keyset_kms must be the URI of a key such as ` + KMSWords + `, not "vault://vault.acme.com/transit/keys/syncd"`},
+		{"a KMS key, a version of it", conn + "keyset_kms: gcp-kms://projects/p/locations/l/keyRings/r/cryptoKeys/k/cryptoKeyVersions/1\n", `syncd.yaml:2: keyset_kms must be the URI of a key such as ` + KMSWords + `, not "gcp-kms://projects/p/locations/l/keyRings/r/cryptoKeys/k/cry…"`},
+		{"computed fields are no keys", conn + "path: x\n", `syncd.yaml:2: unknown key "path" (known here: store, policy, signals, keyset_file, keyset_kms, horizon, poll, poll_quiet, fresh, retention, clock, resolve_links, serve, push, log, deliver, connections)`},
 		{"deliver, as it was once", conn + "deliver: {file: x}\n", `syncd.yaml:2: deliver must be a list, not a group of keys, each with a name and one of file, chain`},
 		{"a target that goes nowhere", conn + "deliver:\n- name: a\n", "syncd.yaml:3: deliver[0] goes nowhere: add one of file, chain, with its settings"},
 		{"an unknown target", conn + "deliver:\n- name: a\n  fiel: {path: x}\n", `syncd.yaml:4: unknown key "fiel" (did you mean "file"? the targets are file, chain)`},

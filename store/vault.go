@@ -167,7 +167,7 @@ func (s secrets) Secret(ctx context.Context, name string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("read what %s keeps for %s: %w", s.connection, name, err)
 	}
-	plain, err := s.v.keys.Open(sealed, s.place(name)...)
+	plain, err := s.v.keys.Open(ctx, sealed, s.place(name)...)
 	if errors.Is(err, seal.ErrKey) {
 		return "", fmt.Errorf("what %s keeps for %s was sealed with a key that is not in %s: name the right file in keyset_file, or put it back; if the key is lost, run syncd connect %s %s: %w",
 			s.connection, name, s.v.keys, s.connection, name, connectors.ErrAccess)
@@ -183,7 +183,7 @@ func (s secrets) Keep(ctx context.Context, name, value string) error {
 	if s.v.db == nil {
 		return fmt.Errorf("keep what %s has for %s: there is no store at %s yet; let syncd run make it first", s.connection, name, s.v.name)
 	}
-	sealed, err := s.v.keys.Seal([]byte(value), s.place(name)...)
+	sealed, err := s.v.keys.Seal(ctx, []byte(value), s.place(name)...)
 	if err != nil {
 		return fmt.Errorf("seal what %s keeps for %s: keyset_file: %w", s.connection, name, err)
 	}

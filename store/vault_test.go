@@ -23,7 +23,7 @@ func clock() time.Time { return now }
 func newKeys(t *testing.T) *seal.Keys {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "keys.json")
-	if err := seal.New(file); err != nil {
+	if err := seal.New(t.Context(), file, nil); err != nil {
 		t.Fatal(err)
 	}
 	return seal.File(file)
@@ -179,7 +179,7 @@ func TestRotatedKey(t *testing.T) { both(t, testRotatedKey) }
 
 func testRotatedKey(t *testing.T, open func(*testing.T) *Store) {
 	file := filepath.Join(t.TempDir(), "keys.json")
-	if err := seal.New(file); err != nil {
+	if err := seal.New(t.Context(), file, nil); err != nil {
 		t.Fatal(err)
 	}
 	old, err := os.ReadFile(file)
@@ -191,7 +191,7 @@ func testRotatedKey(t *testing.T, open func(*testing.T) *Store) {
 	before := store.Vault(seal.Text(string(old), "the old key"), clock).Secrets(connection)
 	keep(t, s, "ana@acme.com", "a")
 	keep(t, s, "bo@acme.com", "b")
-	if err := seal.Rotate(file); err != nil {
+	if err := seal.Rotate(t.Context(), file, nil); err != nil {
 		t.Fatal(err)
 	}
 	keep(t, s, "bo@acme.com", "b")

@@ -129,7 +129,7 @@ func TestConnectBesideDaemon(t *testing.T) {
 	p, dir := newProvider(), t.TempDir()
 	defer p.Close()
 	keys := filepath.Join(dir, "keys.json")
-	if err := seal.New(keys); err != nil {
+	if err := seal.New(t.Context(), keys, nil); err != nil {
 		t.Fatal(err)
 	}
 	for name, text := range map[string]string{
@@ -197,7 +197,7 @@ func TestConnectBesideDaemon(t *testing.T) {
 	}
 
 	// Another key, by mistake: said, and nothing lost.
-	if err := errors.Join(os.Rename(keys, keys+".right"), seal.New(keys)); err != nil {
+	if err := errors.Join(os.Rename(keys, keys+".right"), seal.New(t.Context(), keys, nil)); err != nil {
 		t.Fatal(err)
 	}
 	if out := command(exitFailed, "check"); !strings.Contains(out, "keyset_file") {

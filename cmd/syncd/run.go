@@ -58,7 +58,7 @@ func (c *runCommand) Run(ctx context.Context, s streams) error {
 	if err != nil {
 		return usageError{err}
 	}
-	keys, err := loadKeys(cfg)
+	keys, err := loadKeys(ctx, cfg, log)
 	if err != nil {
 		return usageError{err}
 	}

@@ -218,6 +218,7 @@ store: syncd.db
 policy: policy.yaml
 signals: signals.jsonl
 keyset_file: keys.json
+keyset_kms: hcvault://vault.acme.com:8200/transit/keys/syncd
 horizon: {past: 24h, future: 28d}
 poll: 1m
 clock: 2026-11-23T08:00:00Z

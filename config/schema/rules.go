@@ -32,6 +32,7 @@ func syncdRules() []rule {
 			s.AnyOf = []*jsonschema.Schema{{Pattern: "^postgres(ql)?://"}, {Not: &jsonschema.Schema{Type: "string", Pattern: "://"}}}
 		}},
 		{"policy", notEmpty},
+		{"keyset_kms", pattern(`^$|`+config.KMSForm.String(), "the URI of a key such as "+config.KMSWords)},
 		{"poll", positive},
 		{"poll_quiet", positive},
 		{"fresh", positive},

@@ -1,7 +1,7 @@
 package seal
 
 import (
-	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -10,13 +10,12 @@ import (
 	"runtime"
 
 	"github.com/tink-crypto/tink-go/v2/aead"
-	"github.com/tink-crypto/tink-go/v2/insecurecleartextkeyset"
 	"github.com/tink-crypto/tink-go/v2/keyset"
 )
 
-// New makes a file with one key, for its owner alone. A file that is there is left as it is: what was sealed
-// with its keys would be lost.
-func New(file string) error {
+// New makes a file with one key, for its owner alone, wrapped by a KMS key unless by is nil. A file that is there is
+// left as it is: what was sealed with its keys would be lost.
+func New(ctx context.Context, file string, by Wrapper) error {
 	h, err := keyset.NewHandle(aead.AES256GCMKeyTemplate())
 	if err != nil {
 		return fmt.Errorf("make a key: %w", err)
@@ -28,24 +27,54 @@ func New(file string) error {
 	if err != nil {
 		return err
 	}
-	if err := write(f, h); err != nil {
+	b, err := encode(ctx, h, by)
+	if err != nil {
+		return errors.Join(err, f.Close(), os.Remove(file))
+	}
+	if err := write(f, b); err != nil {
 		return errors.Join(err, os.Remove(file))
 	}
-	return sync(filepath.Dir(file))
+	return settle(filepath.Dir(file))
 }
 
 // Rotate adds a key to the file, with which everything is sealed from now on. The others stay, and open what
-// they sealed. The file is replaced at once, and keeps its owner.
-func Rotate(file string) error {
+// they sealed. by is the KMS key that has wrapped the file, nil if none has. The file is replaced at once, and keeps
+// its owner.
+func Rotate(ctx context.Context, file string, by Wrapper) error {
+	return replace(file, func(b []byte, file string) ([]byte, error) {
+		h, err := decode(ctx, b, file, by)
+		if err != nil {
+			return nil, err
+		}
+		if h, err = rotated(h); err != nil {
+			return nil, err
+		}
+		return encode(ctx, h, by)
+	})
+}
+
+// Wrap has by wrap the file's keys, which were in the clear, or were wrapped by another KMS key, from. The file is
+// replaced at once, and keeps its owner; its keys stay the same.
+func Wrap(ctx context.Context, file string, from, by Wrapper) error {
+	return replace(file, func(b []byte, file string) ([]byte, error) {
+		if from == nil && isWrapped(b) {
+			return nil, fmt.Errorf("%s is wrapped already; to have another key wrap it, name the one that has by --from", file)
+		}
+		h, err := decode(ctx, b, file, from)
+		if err != nil {
+			return nil, err
+		}
+		return encode(ctx, h, by)
+	})
+}
+
+// replace puts in the file what change makes of it.
+func replace(file string, change func(b []byte, file string) ([]byte, error)) error {
 	file, err := filepath.EvalSymlinks(file)
 	if err != nil {
 		return err
 	}
-	b, err := readPrivate(file)
-	if err != nil {
-		return err
-	}
-	// Two rotations at a time would lose one's key: the name is taken until the first one is done.
+	// Two changes at a time would lose one's key: the name is taken until the first one is done.
 	next := file + ".new"
 	f, err := create(next)
 	if errors.Is(err, fs.ErrExist) {
@@ -54,11 +83,11 @@ func Rotate(file string) error {
 	if err != nil {
 		return err
 	}
-	h, err := rotated(b, file)
+	b, err := readChanged(file, change)
 	if err != nil {
 		return errors.Join(err, f.Close(), os.Remove(next))
 	}
-	err = write(f, h)
+	err = write(f, b)
 	if err == nil {
 		err = sameOwner(next, file)
 	}
@@ -68,15 +97,23 @@ func Rotate(file string) error {
 	if err != nil {
 		return errors.Join(err, os.Remove(next))
 	}
-	return sync(filepath.Dir(file))
+	return settle(filepath.Dir(file))
 }
 
-// rotated is the keyset in b with a new primary.
-func rotated(b []byte, file string) (*keyset.Handle, error) {
-	h, err := parse(b, file)
+// readChanged reads the file, and changes what is in it. Others may read it if it is wrapped.
+func readChanged(file string, change func(b []byte, file string) ([]byte, error)) ([]byte, error) {
+	b, err := readFile(file, othersMayRead)
+	if err == nil && !isWrapped(b) {
+		b, err = readFile(file, othersMayNothing)
+	}
 	if err != nil {
 		return nil, err
 	}
+	return change(b, file)
+}
+
+// rotated is the keyset with a new primary.
+func rotated(h *keyset.Handle) (*keyset.Handle, error) {
 	m := keyset.NewManagerFromHandle(h)
 	id, err := m.Add(aead.AES256GCMKeyTemplate())
 	if err != nil {
@@ -92,14 +129,9 @@ func create(file string) (*os.File, error) {
 	return os.OpenFile(file, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 }
 
-// write writes the keyset to the disk, and closes the file.
-func write(f *os.File, h *keyset.Handle) error {
-	var b bytes.Buffer
-	if err := insecurecleartextkeyset.Write(h, keyset.NewJSONWriter(&b)); err != nil {
-		return errors.Join(err, f.Close())
-	}
-	b.WriteByte('\n')
-	if _, err := f.Write(b.Bytes()); err != nil {
+// write writes a keyset to the disk, and closes the file.
+func write(f *os.File, b []byte) error {
+	if _, err := f.Write(b); err != nil {
 		return errors.Join(err, f.Close())
 	}
 	if err := f.Sync(); err != nil {
@@ -108,8 +140,8 @@ func write(f *os.File, h *keyset.Handle) error {
 	return f.Close()
 }
 
-// sync makes a new name in the folder survive a power loss. Windows sees to that by itself, and refuses.
-func sync(dir string) error {
+// settle makes a new name in the folder survive a power loss. Windows sees to that by itself, and refuses.
+func settle(dir string) error {
 	if runtime.GOOS == "windows" {
 		return nil
 	}

@@ -2,6 +2,7 @@ package seal
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"io/fs"
@@ -14,7 +15,7 @@ import (
 func keyFile(t *testing.T) string {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "keys.json")
-	if err := New(file); err != nil {
+	if err := New(t.Context(), file, nil); err != nil {
 		t.Fatal(err)
 	}
 	return file
@@ -22,7 +23,7 @@ func keyFile(t *testing.T) string {
 
 func sealed(t *testing.T, k *Keys, plain string, of ...string) []byte {
 	t.Helper()
-	b, err := k.Seal([]byte(plain), of...)
+	b, err := k.Seal(t.Context(), []byte(plain), of...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -58,7 +59,7 @@ func TestPlace(t *testing.T) {
 		{"nothing", keys, nil, []string{"google:acme", "ana@acme.com"}, false},
 		{"another key", File(keyFile(t)), b, []string{"google:acme", "ana@acme.com"}, false},
 	} {
-		plain, err := c.keys.Open(c.b, c.of...)
+		plain, err := c.keys.Open(t.Context(), c.b, c.of...)
 		switch {
 		case c.fits && (err != nil || string(plain) != "a refresh token"):
 			t.Errorf("%s: %q, %v", c.about, plain, err)
@@ -81,14 +82,14 @@ func TestRotate(t *testing.T) {
 	if err := os.Symlink(file, link); err != nil {
 		t.Fatal(err)
 	}
-	if err := Rotate(link); err != nil {
+	if err := Rotate(t.Context(), link, nil); err != nil {
 		t.Fatal(err)
 	}
-	if b, err := keys.Open(old, "x"); err != nil || string(b) != "old" {
+	if b, err := keys.Open(t.Context(), old, "x"); err != nil || string(b) != "old" {
 		t.Errorf("what the old key sealed: %q, %v", b, err)
 	}
 	fresh := sealed(t, keys, "new", "x")
-	if _, err := Text(string(first), "the old keyset").Open(fresh, "x"); !errors.Is(err, ErrKey) {
+	if _, err := Text(string(first), "the old keyset").Open(t.Context(), fresh, "x"); !errors.Is(err, ErrKey) {
 		t.Errorf("behind a rotation the old key seals on: %v", err)
 	}
 	info, err := os.Stat(file)
@@ -130,7 +131,7 @@ func TestFiles(t *testing.T) {
 	cut := string(good[:len(good)*2/3])
 	for _, c := range []struct {
 		about string
-		do    func() error
+		do    func(context.Context) error
 		want  string
 	}{
 		{"right", File(put("right", string(good), 0o600)).Check, ""},
@@ -142,13 +143,16 @@ func TestFiles(t *testing.T) {
 		{"cut off", File(put("cut", cut, 0o600)).Check, "holds no keyset"},
 		{"no JSON", Text("AIzaSecret", "SYNCD_KEYSET").Check, "SYNCD_KEYSET holds no keyset"},
 		{"no keys", Text("{}", "SYNCD_KEYSET").Check, "SYNCD_KEYSET holds no keyset"},
-		{"made over another", func() error { return New(put("there", "x", 0o600)) }, "is there already"},
-		{"made in no folder", func() error { return New(filepath.Join(dir, "no", "keys")) }, "no such file"},
-		{"rotated, readable by all", func() error { return Rotate(put("open", string(good), 0o644)) }, "chmod 600"},
-		{"rotated, no keys", func() error { return Rotate(put("empty", "{}", 0o600)) }, "holds no keyset"},
-		{"rotated twice at a time", func() error { put("busy.new", "", 0o600); return Rotate(put("busy", string(good), 0o600)) }, "another rotation is under way"},
+		{"made over another", func(ctx context.Context) error { return New(ctx, put("there", "x", 0o600), nil) }, "is there already"},
+		{"made in no folder", func(ctx context.Context) error { return New(ctx, filepath.Join(dir, "no", "keys"), nil) }, "no such file"},
+		{"rotated, readable by all", func(ctx context.Context) error { return Rotate(ctx, put("open", string(good), 0o644), nil) }, "chmod 600"},
+		{"rotated, no keys", func(ctx context.Context) error { return Rotate(ctx, put("empty", "{}", 0o600), nil) }, "holds no keyset"},
+		{"rotated twice at a time", func(ctx context.Context) error {
+			put("busy.new", "", 0o600)
+			return Rotate(ctx, put("busy", string(good), 0o600), nil)
+		}, "another rotation is under way"},
 	} {
-		err := c.do()
+		err := c.do(t.Context())
 		switch {
 		case c.want == "" && err != nil, c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)):
 			t.Errorf("%s: got %v, want %q", c.about, err, c.want)
