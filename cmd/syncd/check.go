@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -43,21 +44,17 @@ func (c *checkCommand) Run(ctx context.Context, s streams) error {
 	if cfg.Signals != "" {
 		d.ok("signals "+cfg.Signals, strconv.Itoa(len(rules.Signals)))
 	}
-	keys, err := loadKeys(cfg)
-	if err != nil {
-		return usageError{err}
-	}
-	if keys != nil {
-		d.ok("keys", "they can be used")
-	}
-	usable := d.store(ctx, cfg)
+	usable, sealed := d.store(ctx, cfg), cfg.KeysetFile != "" || os.Getenv(keysetVariable) != ""
 	var vault *store.Vault
 	if usable {
 		if vault, err = openVault(ctx, cfg, false); err != nil {
 			return usageError{err}
 		}
+		if vault != nil {
+			d.ok("keys", "they can be used")
+		}
 	}
-	return closeVault(vault, c.tryAll(ctx, s, d, cfg, vault, keys == nil || usable))
+	return closeVault(vault, c.tryAll(ctx, s, d, cfg, vault, usable || !sealed))
 }
 
 // tryAll tries connections, targets and the HTTP side, one after the other.
