@@ -138,15 +138,14 @@ func (r *Reader) countMeetings(ctx context.Context, f *engine.Figures, now time.
 		return err
 	}
 	for _, row := range meetings {
-		switch {
-		case !row.Recorded:
-			f.Meetings.Skipped += row.Meetings
-		case row.Held:
-			f.Meetings.Held += row.Meetings
-			f.Meetings.Recorded += row.Meetings
-		default:
-			f.Meetings.Recorded += row.Meetings
+		if row.Recorded {
+			f.Meetings.Recorded = row.Meetings
+		} else {
+			f.Meetings.Skipped = row.Meetings
 		}
+	}
+	if f.Meetings.Held, err = r.reading().CountHeld(ctx, ms(now)); err != nil {
+		return err
 	}
 	failing, err := r.reading().CountFailures(ctx, ms(now))
 	f.Failing = map[string]int64{}

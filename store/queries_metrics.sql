@@ -39,8 +39,11 @@ SELECT start_at > CAST(sqlc.arg(now) AS bigint) AS upcoming, count(*) AS schedul
 WHERE end_at > CAST(sqlc.arg(now) AS bigint) AND state <> 'cancelled' GROUP BY 1;
 
 -- name: CountMeetings :many
--- Meetings to come by what is done.
-SELECT recorded, held, count(*) AS meetings FROM meeting_index WHERE start_at > CAST(sqlc.arg(now) AS bigint) GROUP BY recorded, held;
+-- Meetings to come by what is done. The index has all of it.
+SELECT recorded, count(*) AS meetings FROM meeting_index WHERE start_at > CAST(sqlc.arg(now) AS bigint) GROUP BY recorded;
+
+-- name: CountHeld :one
+SELECT count(*) FROM meeting_index WHERE held AND start_at > CAST(sqlc.arg(now) AS bigint);
 
 -- name: CountFailures :many
 -- Meetings to come by the rules that keep them from being recorded.

@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -37,53 +39,64 @@ func (c *checkCommand) Run(ctx context.Context, s streams) error {
 	if err != nil {
 		return usageError{err}
 	}
-	fmt.Fprintf(s.out, "ok    configuration %s, policy %s: %d members\n", cfg.Path, cfg.PolicyPath, len(cfg.Policy.Directory.Members))
+	d := &doctor{out: s.out}
+	d.ok("configuration "+cfg.Path+", policy "+cfg.PolicyPath, fmt.Sprintf("%d members", len(cfg.Policy.Directory.Members)))
 	if cfg.Signals != "" {
-		fmt.Fprintf(s.out, "ok    signals %s: %d\n", cfg.Signals, len(rules.Signals))
+		d.ok("signals "+cfg.Signals, strconv.Itoa(len(rules.Signals)))
 	}
-	vault, err := openVault(ctx, cfg, false)
-	if err != nil {
-		return usageError{err}
+	usable, sealed := d.store(ctx, cfg), cfg.KeysetFile != "" || os.Getenv(keysetVariable) != ""
+	var vault *store.Vault
+	if usable {
+		if vault, err = openVault(ctx, cfg, false); err != nil {
+			return usageError{err}
+		}
+		if vault != nil {
+			d.ok("keys", "they can be used")
+		}
 	}
-	return closeVault(vault, c.tryAll(ctx, s, cfg, vault))
+	return closeVault(vault, c.tryAll(ctx, s, d, cfg, vault, usable || !sealed))
 }
 
-// tryAll opens the connections and tries one after the other.
-func (c *checkCommand) tryAll(ctx context.Context, s streams, cfg *config.Config, vault *store.Vault) error {
+// tryAll tries connections, targets and the HTTP side, one after the other.
+func (c *checkCommand) tryAll(ctx context.Context, s streams, d *doctor, cfg *config.Config, vault *store.Vault, connect bool) error {
 	now := clock(cfg)
-	connections, err := openAll(cfg, vault, nil, nil, slog.New(slog.DiscardHandler), now)
+	seen := &clocks{now: time.Now}
+	told, err := targets(cfg, s.out)
+	var connections []engine.Connection
+	if connect {
+		var failed error
+		connections, failed = openAll(cfg, vault, nil, nil, slog.New(slog.DiscardHandler), now, seen.around)
+		err = errors.Join(failed, err)
+	}
 	if err != nil {
 		return usageError{err}
 	}
-	if _, err := readSecret("serve.token_file", cfg.Serve.TokenFile, "write a long random word into it"); err != nil {
-		fmt.Fprintf(s.out, "FAIL  %v\n", err)
-		return errPartly
+	if !connect {
+		d.fail(aConnection, "connections", errNotTried.Error(), "mend the store, and check again")
 	}
 	var members []string
 	for _, m := range cfg.Policy.Directory.Members {
 		members = append(members, m.Email)
 	}
-	first := ""
 	for _, conn := range connections {
 		horizon := engine.Horizon(now(), time.Duration(cfg.Horizon.Past), time.Duration(cfg.Horizon.Future), 0)
-		f := c.try(ctx, s, conn, members, horizon)
-		mark := "ok    "
+		about, f := "connection "+conn.String(), c.try(ctx, s, conn, members, horizon)
 		if f.first != "" {
-			mark, first = "FAIL  ", cmp.Or(first, fmt.Sprintf("connection %s: %s", conn, f.first))
+			d.fail(aConnection, about, f.says, f.first)
+		} else {
+			d.ok(about, f.says)
 		}
-		fmt.Fprintf(s.out, "%sconnection %s: %s\n", mark, conn, f.says)
 		for _, line := range f.refusals {
-			fmt.Fprintf(s.out, "warn  connection %s: %s\n", conn, line)
+			d.warn(about, line)
 		}
 		if imp, listed := cfg.Policy.Import[conn.Driver]; !listed || !imp.Enabled {
-			fmt.Fprintf(s.out, "warn  connection %s: the policy does not import it, nothing of it counts (import.%s.enabled)\n", conn, conn.Driver)
+			d.warn(about, fmt.Sprintf("the policy does not import it, nothing of it counts (import.%s.enabled)", conn.Driver))
 		}
 	}
-	if first != "" {
-		fmt.Fprintf(s.out, "\nFirst: %s\n", first)
-		return errPartly
-	}
-	return nil
+	d.targets(ctx, told, c.Timeout)
+	d.server(ctx, cfg, seen)
+	d.clock(seen)
+	return d.conclude()
 }
 
 // finding is what trying a connection came to.

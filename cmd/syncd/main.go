@@ -28,7 +28,7 @@ type cli struct {
 	Explain explainCommand `cmd:"" help:"Say why a meeting is recorded or not, from what the daemon has stored."`
 	Signal  signalCommand  `cmd:"" help:"Note that somebody wants a meeting skipped or recorded, or opts out of it."`
 	Policy  policyCommand  `cmd:"" help:"Try a policy before it is in force."`
-	Check   checkCommand   `cmd:"" help:"Try the configuration: read the policy, ask each connection for its calendars and pull one. Stores nothing but tokens that a provider replaces meanwhile."`
+	Check   checkCommand   `cmd:"" help:"Try the set-up: policy, keys, store, connections, targets, the HTTP side and the clock; say what to do first. Tells nobody anything, and stores nothing but tokens that a provider replaces meanwhile."`
 
 	Connect     connectCommand     `cmd:"" help:"Have a user let a connection read their calendars, in the browser."`
 	Disconnect  disconnectCommand  `cmd:"" help:"End what a user has granted to a connection, at the provider and here."`

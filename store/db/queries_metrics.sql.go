@@ -140,6 +140,17 @@ func (q *Queries) CountGivenUp(ctx context.Context) ([]CountGivenUpRow, error) {
 	return items, nil
 }
 
+const countHeld = `-- name: CountHeld :one
+SELECT count(*) FROM meeting_index WHERE held AND start_at > CAST($1 AS bigint)
+`
+
+func (q *Queries) CountHeld(ctx context.Context, now int64) (int64, error) {
+	row := q.db.QueryRowContext(ctx, countHeld, now)
+	var count int64
+	err := row.Scan(&count)
+	return count, err
+}
+
 const countHeldLetters = `-- name: CountHeldLetters :one
 SELECT count(*) FROM letters WHERE state = 'held'
 `
@@ -152,16 +163,15 @@ func (q *Queries) CountHeldLetters(ctx context.Context) (int64, error) {
 }
 
 const countMeetings = `-- name: CountMeetings :many
-SELECT recorded, held, count(*) AS meetings FROM meeting_index WHERE start_at > CAST($1 AS bigint) GROUP BY recorded, held
+SELECT recorded, count(*) AS meetings FROM meeting_index WHERE start_at > CAST($1 AS bigint) GROUP BY recorded
 `
 
 type CountMeetingsRow struct {
 	Recorded bool
-	Held     bool
 	Meetings int64
 }
 
-// Meetings to come by what is done.
+// Meetings to come by what is done. The index has all of it.
 func (q *Queries) CountMeetings(ctx context.Context, now int64) ([]CountMeetingsRow, error) {
 	rows, err := q.db.QueryContext(ctx, countMeetings, now)
 	if err != nil {
@@ -171,7 +181,7 @@ func (q *Queries) CountMeetings(ctx context.Context, now int64) ([]CountMeetings
 	var items []CountMeetingsRow
 	for rows.Next() {
 		var i CountMeetingsRow
-		if err := rows.Scan(&i.Recorded, &i.Held, &i.Meetings); err != nil {
+		if err := rows.Scan(&i.Recorded, &i.Meetings); err != nil {
 			return nil, err
 		}
 		items = append(items, i)
