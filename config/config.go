@@ -108,7 +108,7 @@ func Load(path string, drivers []connectors.Driver, sinks []deliver.Kind) (*Conf
 		Path: path, Dir: filepath.Dir(path), Store: "syncd.db", PolicyPath: "policy.yaml",
 		Horizon: Horizon{Past: Duration(day), Future: Duration(28 * day)}, Poll: Duration(time.Minute),
 		PollQuiet: Duration(15 * time.Minute), Fresh: Duration(5 * time.Minute), Retention: Duration(90 * day),
-		Serve: Serve{Listen: "127.0.0.1:8787", RequestsPerSecond: 200}, Log: Log{Format: LogText, Level: "info", Addresses: LogPlain},
+		Serve: Serve{Listen: DefaultListen, RequestsPerSecond: 200}, Log: Log{Format: LogText, Level: "info", Addresses: LogPlain},
 	}}
 	dec.document(&f)
 	c := &f.Config

@@ -9,6 +9,9 @@ import (
 	"strings"
 )
 
+// DefaultListen is serve.listen where it is not set.
+const DefaultListen = "127.0.0.1:8787"
+
 // Serve is the HTTP server.
 type Serve struct {
 	Listen string `yaml:"listen"` // HOST:PORT, or "off" (127.0.0.1:8787)

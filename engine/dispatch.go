@@ -176,7 +176,7 @@ func (e *Engine) rounds(ctx context.Context) error {
 			rest = max(until, 10*time.Millisecond)
 		}
 		e.mu.Lock()
-		e.failing = err != nil && ctx.Err() == nil
+		e.failing, e.triedAt = err != nil && ctx.Err() == nil, e.Now()
 		e.mu.Unlock()
 		e.pause(ctx, e.jitter(rest), e.wake)
 	}

@@ -100,6 +100,7 @@ type Engine struct {
 	broken  string                     // why newer rules are not in force
 	granted map[string]map[string]bool // by connection: users to look at anew
 	roundAt time.Time
+	triedAt time.Time
 	failing bool // the last round failed
 }
 
@@ -268,6 +269,14 @@ func (e *Engine) Health(ctx context.Context) Health {
 		}
 	}
 	return h
+}
+
+// TriedAt is when the process came last to the end of a look for what is due, even one that failed; zero: not yet. It does
+// not ask the store. Who does not come to an end any more is stuck.
+func (e *Engine) TriedAt() time.Time {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.triedAt
 }
 
 // connected reports whether the source's connection is still configured. What an operator has taken

@@ -32,6 +32,9 @@ type Config struct {
 	// Mail takes a mail that was posted for a connection, once it has shown its credential. It answers nothing, and
 	// reports false, where no such connection takes mail.
 	Mail func(w http.ResponseWriter, r *http.Request, driver, connection string) bool
+	// Ending is closed when the process has been told to end: it is not ready any more, and has connections closed, but
+	// goes on answering. Nil: it never is.
+	Ending <-chan struct{}
 	// Late is how long ago the daemon may have looked for what is due before it is not ready.
 	Late time.Duration
 	Now  func() time.Time
@@ -41,7 +44,7 @@ type Config struct {
 // Handler serves:
 //
 //	GET /livez               200 while the process answers
-//	GET /readyz, /healthz    200 while passes complete in time, else 503
+//	GET /readyz, /healthz    200 while passes complete in time and the process is not to end, else 503
 //	/api/…                   the API, for whoever has a token or has logged in
 //	/auth/…                  log-in and log-out
 //	POST /push/{driver}/{connection}   a provider tells of changes; only if Push is set
@@ -78,7 +81,7 @@ func Handler(c Config) http.Handler {
 	if c.Metrics != nil {
 		mux.Handle("/metrics", c.Metrics)
 	}
-	return bounded(secure(c.upright(mux)))
+	return bounded(secure(c.parting(c.upright(mux))))
 }
 
 // reading answers GET and HEAD alone.
@@ -133,6 +136,25 @@ func secure(next http.Handler) http.Handler {
 	})
 }
 
+// parting has connections closed behind their answers once the process is to end, so that who asks again asks another.
+func (c Config) parting(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if c.ending() {
+			w.Header().Set("Connection", "close")
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+func (c Config) ending() bool {
+	select {
+	case <-c.Ending:
+		return true
+	default:
+		return false
+	}
+}
+
 // upright answers where a handler fell over, and logs where.
 func (c Config) upright(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -165,6 +187,10 @@ func (c Config) mailed(w http.ResponseWriter, r *http.Request) {
 }
 
 func (c Config) ready(w http.ResponseWriter, r *http.Request) {
+	if c.ending() {
+		problem.Write(w, http.StatusServiceUnavailable, "the daemon has been told to end")
+		return
+	}
 	h := c.Health(r.Context())
 	switch {
 	case h.Failing:

@@ -56,6 +56,34 @@ func ask(h http.Handler, method, path, authorization string) *httptest.ResponseR
 	return w
 }
 
+// TestEnding: a process that has been told to end is not ready, answers all the same, and lets connections go.
+func TestEnding(t *testing.T) {
+	told := make(chan struct{})
+	h := Handler(Config{
+		Ending: told, Late: time.Minute, Now: func() time.Time { return now }, Log: slog.New(slog.DiscardHandler),
+		Health: func(context.Context) engine.Health { return engine.Health{RoundAt: now} },
+	})
+	for _, c := range []struct {
+		path, has  string
+		status     int
+		connection string
+	}{
+		{"/readyz", "ok", 200, ""},
+		{"", "", 0, ""}, // it is told
+		{"/readyz", "told to end", 503, "close"},
+		{"/livez", "ok", 200, "close"},
+	} {
+		if c.path == "" {
+			close(told)
+			continue
+		}
+		w := ask(h, "GET", c.path, "")
+		if w.Code != c.status || !strings.Contains(w.Body.String(), c.has) || w.Header().Get("Connection") != c.connection {
+			t.Errorf("%s: %d %s, Connection: %q", c.path, w.Code, w.Body, w.Header().Get("Connection"))
+		}
+	}
+}
+
 func TestHandler(t *testing.T) {
 	for _, c := range []struct {
 		name, method, path, authorization string

@@ -25,6 +25,7 @@ const (
 // cli is the command line.
 type cli struct {
 	Run     runCommand     `cmd:"" help:"Read calendars, decide and deliver recording schedules, until SIGINT or SIGTERM."`
+	Health  healthCommand  `cmd:"" help:"Ask a running daemon whether it is ready, for service managers: exit status 0 if it is."`
 	Explain explainCommand `cmd:"" help:"Say why a meeting is recorded or not, from what the daemon has stored."`
 	Signal  signalCommand  `cmd:"" help:"Note that somebody wants a meeting skipped or recorded, or opts out of it."`
 	Policy  policyCommand  `cmd:"" help:"Try a policy before it is in force."`

@@ -197,7 +197,7 @@ func TestDaemon(t *testing.T) {
 	out.until(t, `scheduled +\S+ 24 \S+ \S+ +Acme x Globex: kick-off`)
 	out.until(t, `updated +\S+ 24 \S+ \S+ +Acme x Globex: kick-off`)
 	for path, want := range map[string]string{
-		"/livez": "200 ok", "/readyz": "200 ok", "/api/v1/schedules": `200 {"schedules":[{"id":"rec_`, "/api/v1/connections": `200 {"passed_at":`, "/api/v1/directory": `200 {"members":[{"email":`,
+		"/livez": "200 ok", "/readyz": "200 ok", "/api/v1/schedules": `200 {"schedules":[{"id":"rec_`, "/api/v1/connections": `200 {"looked_at":`, "/api/v1/directory": `200 {"members":[{"email":`,
 	} {
 		if got := fetch(t, address+path, "demo-only"); !strings.HasPrefix(got, want) {
 			t.Errorf("%s: got %.200s, want %s", path, got, want)

@@ -31,6 +31,7 @@ type replica struct {
 	endpoint *httptest.Server
 	asked    chan struct{} // has something when the tenant was asked
 	env      []string
+	args     []string // of syncd run, besides its configuration
 
 	cmd    *exec.Cmd
 	input  io.Closer
@@ -101,7 +102,7 @@ func (r *replica) start() {
 		r.t.Fatal(err)
 	}
 	r.logged = info.Size()
-	r.cmd = exec.Command(program, "run", "--config", r.file("syncd.yaml"))
+	r.cmd = exec.Command(program, append([]string{"run", "--config", r.file("syncd.yaml")}, r.args...)...)
 	r.cmd.Args[0] = "syncd-orphan"
 	r.cmd.Stderr = log
 	r.cmd.Env = append(os.Environ(), r.env...)

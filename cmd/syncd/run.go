@@ -46,6 +46,9 @@ type runCommand struct {
 	configFlag
 	Once bool `help:"End after the first full pass."`
 	JSON bool `help:"Print JSON Lines instead of tables."`
+
+	Quiet bool          `help:"Print neither: services need the log alone, and their output is kept where titles are nobody's business."`
+	Drain time.Duration `default:"0s" help:"How long to go on as before behind SIGTERM while /readyz says no, so that load balancers notice (${default})." placeholder:"TIME"`
 }
 
 func (c *runCommand) Run(ctx context.Context, s streams) error {
@@ -121,14 +124,24 @@ func (c *runCommand) work(ctx context.Context, s streams, cfg *config.Config, e 
 		return err
 	}
 	r := reporter{reader: st, out: s.out, json: c.JSON, now: e.Now, zone: time.Local, revisions: map[string]int{}}
+	after := r.report
+	if c.Quiet {
+		after = func(context.Context) error { return nil }
+	}
 	if c.Once {
 		if err := e.Pass(ctx); err != nil {
 			return err
 		}
-		return r.report(ctx)
+		return after(ctx)
 	}
+	told := ctx
+	ctx, cancel := drained(ctx, c.Drain)
+	defer cancel()
 	g, ctx := errgroup.WithContext(ctx)
-	rules, after := follow(e, e.Rules), r.report
+	// What is under way is finished first, and whoever asks is answered until then.
+	answering, finished := context.WithCancel(context.WithoutCancel(ctx))
+	defer finished()
+	rules := follow(e, e.Rules)
 	if vault != nil {
 		known, err := vault.Changes(ctx) // those who come later are not in the first pass
 		if err != nil {
@@ -139,22 +152,30 @@ func (c *runCommand) work(ctx context.Context, s streams, cfg *config.Config, e 
 	if l, err := watched.listen(cfg, log); err != nil {
 		return err
 	} else if l != nil {
-		g.Go(func() error { return watched.serve(ctx, l) })
+		g.Go(func() error { return watched.serve(answering, l) })
 	}
 	if cfg.Serve.Listen != "off" {
-		h, err := newServer(ctx, cfg, e, st, rules.Members, watched, log)
+		h, err := newServer(ctx, told.Done(), cfg, e, st, rules.Members, watched, log)
 		if err != nil {
 			return err
 		}
-		g.Go(func() error { return serve.Serve(ctx, h.listener, watched.traced(h.handler), serve.Usual()) })
-		g.Go(func() error { return h.doors.Run(ctx) })
+		g.Go(func() error { return serve.Serve(answering, h.listener, watched.traced(h.handler), serve.Usual()) })
+		g.Go(func() error { return h.doors.Run(answering) })
+		report := after
 		after = func(ctx context.Context) error {
 			h.api.Notify()
-			return r.report(ctx)
+			return report(ctx)
 		}
 	}
 	g.Go(func() error { return watchRules(ctx, cfg, rules, log) })
-	g.Go(func() error { return e.Run(ctx, after) })
+	g.Go(func() error {
+		defer finished()
+		return e.Run(ctx, after)
+	})
+	super := newSupervisor(os.Getenv, os.Getpid(), log)
+	super.tell(stateReady)
+	defer context.AfterFunc(told, func() { super.tell(stateStopping) })()
+	g.Go(func() error { return super.attend(ctx, e.TriedAt) })
 	return g.Wait()
 }
 

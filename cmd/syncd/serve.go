@@ -29,8 +29,8 @@ type server struct {
 	api      *api.API
 }
 
-// newServer listens, and opens what is configured. Streams end when ctx does.
-func newServer(ctx context.Context, cfg *config.Config, e *engine.Engine, st *store.Store, members func() []eligibility.Member, watched watchers, log *slog.Logger) (*server, error) {
+// newServer listens, and opens what is configured. It is not ready any more once ending is closed; streams end when ctx does.
+func newServer(ctx context.Context, ending <-chan struct{}, cfg *config.Config, e *engine.Engine, st *store.Store, members func() []eligibility.Member, watched watchers, log *slog.Logger) (*server, error) {
 	doors, err := newDoors(ctx, cfg, st, log)
 	if err != nil {
 		return nil, err
@@ -46,7 +46,9 @@ func newServer(ctx context.Context, cfg *config.Config, e *engine.Engine, st *st
 		ac.Signals = &signalFile{name: cfg.Signals}
 	}
 	s := &server{doors: doors, api: api.New(ac)}
-	sc := serve.Config{Doors: doors, API: s.api, Metrics: watched.guarded(cfg, doors), Health: e.Health, Late: late, Now: e.Now, Log: log}
+	sc := serve.Config{
+		Doors: doors, API: s.api, Metrics: watched.guarded(cfg, doors), Health: e.Health, Ending: ending, Late: late, Now: e.Now, Log: log,
+	}
 	sc.Mail = func(w http.ResponseWriter, r *http.Request, driver, connection string) bool {
 		m, ok := e.MailReceiver(driver, connection)
 		if ok {

@@ -11,7 +11,9 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"runtime"
+	"strings"
 
 	"github.com/tink-crypto/tink-go/v2/aead"
 	"github.com/tink-crypto/tink-go/v2/insecurecleartextkeyset"
@@ -137,6 +139,21 @@ func parse(b []byte, from string) (*keyset.Handle, error) {
 	return h, nil
 }
 
+// credentials is where systemd keeps what a unit's LoadCredential= names, in a folder for each unit that none but its user
+// may enter. The files say that their group may read them, where an access control list lets that user in.
+const credentials = "/run/credentials/"
+
+// others are the bits of a file's mode that let in who should not be.
+func others(name string) fs.FileMode {
+	switch {
+	case runtime.GOOS == "windows": // has no such bits
+		return 0
+	case strings.HasPrefix(filepath.Clean(name), credentials):
+		return 0o037
+	}
+	return 0o077
+}
+
 // readFile reads a file with which others may do no more than that.
 func readFile(name string, othersMay fs.FileMode) ([]byte, error) {
 	f, err := os.Open(name)
@@ -151,8 +168,7 @@ func readFile(name string, othersMay fs.FileMode) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	// Windows has no such bits.
-	if mode := info.Mode().Perm(); runtime.GOOS != "windows" && mode&0o077&^othersMay != 0 {
+	if mode := info.Mode().Perm(); mode&others(name)&^othersMay != 0 {
 		return nil, fmt.Errorf("%s may be read or written by others (mode %04o): chmod 600 %s", name, mode, name)
 	}
 	return io.ReadAll(io.LimitReader(f, maxKeyset))

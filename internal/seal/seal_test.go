@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 )
@@ -165,5 +166,29 @@ func TestFiles(t *testing.T) {
 	}
 	if _, err := os.Stat(filepath.Join(dir, "empty.new")); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("a failed rotation leaves something: %v", err)
+	}
+}
+
+// TestOthers: whom a file of keys may let in, by where it is.
+func TestOthers(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("Windows has no such bits")
+	}
+	for _, c := range []struct {
+		name  string
+		mode  fs.FileMode
+		right bool
+	}{
+		{"/etc/syncd/keys.json", 0o400, true},
+		{"/etc/syncd/keys.json", 0o440, false},
+		{"/run/credentials/syncd.service/secret_keys.json", 0o440, true}, // as systemd writes it
+		{"/run/credentials/syncd.service/secret_keys.json", 0o444, false},
+		{"/run/credentials/syncd.service/secret_keys.json", 0o460, false},
+		{"/run/credentials/../../etc/syncd/keys.json", 0o440, false},
+		{"/etc/run/credentials/keys.json", 0o440, false},
+	} {
+		if right := c.mode&others(c.name) == 0; right != c.right {
+			t.Errorf("%s of mode %04o: %v", c.name, c.mode, right)
+		}
 	}
 }
