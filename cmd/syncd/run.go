@@ -121,7 +121,7 @@ func (c *runCommand) work(ctx context.Context, s streams, cfg *config.Config, e 
 		return r.report(ctx)
 	}
 	g, ctx := errgroup.WithContext(ctx)
-	rules, after := follow(e, e.Rules), r.report
+	rules, after := follow(e, e.Rules, cfg.PolicyPath, e.Now), r.report
 	if vault != nil {
 		known, err := vault.Changes(ctx) // those who come later are not in the first pass
 		if err != nil {
@@ -130,7 +130,7 @@ func (c *runCommand) work(ctx context.Context, s streams, cfg *config.Config, e 
 		g.Go(func() error { return watchGrants(ctx, vault, known, e, log) })
 	}
 	if cfg.Serve.Listen != "off" {
-		h, err := newServer(ctx, cfg, e, st, rules.Members, log)
+		h, err := newServer(ctx, cfg, e, st, rules, log)
 		if err != nil {
 			return err
 		}
@@ -138,7 +138,7 @@ func (c *runCommand) work(ctx context.Context, s streams, cfg *config.Config, e 
 		g.Go(func() error { return h.doors.Run(ctx) })
 		after = func(ctx context.Context) error {
 			h.api.Notify()
-			return r.report(ctx)
+			return errors.Join(h.changes.look(ctx), r.report(ctx))
 		}
 	}
 	g.Go(func() error { return watchRules(ctx, cfg, rules, log) })
