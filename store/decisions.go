@@ -84,7 +84,11 @@ func (s *Store) Decide(ctx context.Context, by engine.Basis, n int, now time.Tim
 		}
 		more = len(rows) == n
 		for _, r := range rows {
-			if err := step(&tx{txn: q, key: calendar.Key(r.Meeting)}); err != nil {
+			t := &tx{txn: q, key: calendar.Key(r.Meeting)}
+			if err := step(t); err != nil {
+				return err
+			}
+			if err := t.reword(); err != nil {
 				return err
 			}
 			if err := q.ClearUndecided(ctx, db.ClearUndecidedParams{Meeting: r.Meeting, Mark: r.Mark}); err != nil {
@@ -131,11 +135,22 @@ type tx struct {
 	*txn
 	key  calendar.Key
 	plan int64 // the first revision that this step wrote; 0: none yet
+
+	// What Meeting and Decision have returned, and whether the decision was replaced; nil: they were not asked for.
+	read    *calendar.Meeting
+	known   *engine.Decision
+	indexed bool
 }
 
 func (t *tx) Key() calendar.Key { return t.key }
 
-func (t *tx) Meeting() (calendar.Meeting, error) { return meeting(t.ctx, t.Queries, t.key) }
+func (t *tx) Meeting() (calendar.Meeting, error) {
+	m, err := meeting(t.ctx, t.Queries, t.key)
+	if err == nil {
+		t.read = &m
+	}
+	return m, err
+}
 
 func meeting(ctx context.Context, q *db.Queries, k calendar.Key) (calendar.Meeting, error) {
 	rows, err := q.MeetingCopies(ctx, string(k))
@@ -168,6 +183,9 @@ func (t *tx) Decision() (engine.Decision, bool, error) {
 		return engine.Decision{}, false, fmt.Errorf("read the decision: %w", err)
 	}
 	d, err := toDecision(r)
+	if err == nil {
+		t.known = &d
+	}
 	return d, err == nil, err
 }
 
@@ -213,7 +231,7 @@ func (t *tx) PutDecision(d engine.Decision) error {
 		return fmt.Errorf("store the decision: %w", err)
 	}
 	d.Meeting = t.key
-	if err := indexDecision(t.ctx, t.Queries, d); err != nil {
+	if err := t.index(d); err != nil {
 		return err
 	}
 	if err := t.Queries.DropCalls(t.ctx, string(t.key)); err != nil {
@@ -223,6 +241,28 @@ func (t *tx) PutDecision(d engine.Decision) error {
 		if err := t.Queries.PutCall(t.ctx, db.PutCallParams{Call: call, Meeting: string(t.key)}); err != nil {
 			return fmt.Errorf("store its calls: %w", err)
 		}
+	}
+	return nil
+}
+
+// index makes the decision one that is found.
+func (t *tx) index(d engine.Decision) error {
+	if t.read == nil {
+		if _, err := t.Meeting(); err != nil {
+			return err
+		}
+	}
+	t.indexed = true
+	return indexDecision(t.ctx, t.Queries, d, t.read.Copies)
+}
+
+// reword has a meeting found by who takes part now, where the decision has stayed as it was.
+func (t *tx) reword() error {
+	if t.indexed || t.read == nil || t.known == nil {
+		return nil
+	}
+	if err := t.RewordMeeting(t.ctx, db.RewordMeetingParams{Meeting: string(t.key), Words: words(*t.known, t.read.Copies)}); err != nil {
+		return fmt.Errorf("index the words of the meeting: %w", err)
 	}
 	return nil
 }

@@ -1,7 +1,9 @@
 package store
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"strings"
 	"time"
@@ -16,6 +18,8 @@ type Forgotten struct {
 	Grants    int // what the person had consented to
 	Meetings  int // that have ended
 	Letters   int
+	Tokens    int // of the API, that spoke for the person
+	Sessions  int // in which the person was logged in
 	Upcoming  int // meetings on other people's calendars that have not ended: they leave when they have, by retention
 }
 
@@ -62,6 +66,9 @@ func forget(ctx context.Context, q *db.Queries, address string, now time.Time, f
 	if err := forgetMeetings(ctx, q, address, now, f); err != nil {
 		return err
 	}
+	if err := forgetVisits(ctx, q, address, f); err != nil {
+		return err
+	}
 	letters, err := q.LettersWithPerson(ctx, db.LettersWithPersonParams{Address: address, About: about(address), Now: ms(now)})
 	if err != nil {
 		return fmt.Errorf("read the letters: %w", err)
@@ -104,6 +111,39 @@ func forgetCalendars(ctx context.Context, q *db.Queries, address string, now tim
 		return nil
 	}
 	return q.MakeChoreDue(ctx, db.MakeChoreDueParams{Name: engine.Recheck.Chore(""), NextAt: ms(now)})
+}
+
+// forgetVisits takes out the tokens that speak for the person, and logs them out.
+func forgetVisits(ctx context.Context, q *db.Queries, address string, f *Forgotten) error {
+	n, err := q.DropTokensOfPerson(ctx, address)
+	if err != nil {
+		return fmt.Errorf("take out tokens: %w", err)
+	}
+	f.Tokens = int(n)
+	// What a session keeps is JSON within another encoding: the address stands in it in quotes.
+	quoted, err := json.Marshal(address)
+	if err != nil {
+		return err
+	}
+	const some = 500
+	for after, more := "", true; more; {
+		rows, err := q.SessionsBehind(ctx, db.SessionsBehindParams{After: after, Most: some})
+		if err != nil {
+			return fmt.Errorf("read the sessions: %w", err)
+		}
+		for _, r := range rows {
+			after = r.Token
+			if !bytes.Contains(bytes.ToLower(r.Data), quoted) {
+				continue
+			}
+			if err := q.DropSession(ctx, r.Token); err != nil {
+				return fmt.Errorf("end a session: %w", err)
+			}
+			f.Sessions++
+		}
+		more = len(rows) == some
+	}
+	return nil
 }
 
 func forgetMeetings(ctx context.Context, q *db.Queries, address string, now time.Time, f *Forgotten) error {

@@ -4,16 +4,19 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 
+	"example.com/syncd/calendar"
 	"example.com/syncd/eligibility"
 	"example.com/syncd/engine"
 	"example.com/syncd/schedule"
 	"example.com/syncd/store/db"
 )
 
-// indexDecision keeps what lists of meetings show and are filtered by, in the transaction that stores the decision.
-func indexDecision(ctx context.Context, q *db.Queries, d engine.Decision) error {
+// indexDecision keeps what lists of meetings show and are filtered by, in the transaction that stores the decision. copies
+// are those of the meeting.
+func indexDecision(ctx context.Context, q *db.Queries, d engine.Decision, copies []calendar.Copy) error {
 	planned := d.Planned()
 	row := db.PutMeetingIndexParams{
 		Meeting: string(d.Meeting), Series: d.Meeting.Series(), StartAt: ms(d.Start), EndAt: ms(d.End), DecidedAt: ms(d.DecidedAt),
@@ -30,6 +33,9 @@ func indexDecision(ctx context.Context, q *db.Queries, d engine.Decision) error 
 	if err := q.PutMeetingIndex(ctx, row); err != nil {
 		return fmt.Errorf("index the decision: %w", err)
 	}
+	if err := q.PutMeetingWords(ctx, db.PutMeetingWordsParams{Meeting: row.Meeting, Words: words(d, copies)}); err != nil {
+		return fmt.Errorf("index the words of the meeting: %w", err)
+	}
 	if err := q.DropMeetingFailures(ctx, row.Meeting); err != nil {
 		return fmt.Errorf("index its failing rules: %w", err)
 	}
@@ -39,6 +45,44 @@ func indexDecision(ctx context.Context, q *db.Queries, d engine.Decision) error 
 		}
 	}
 	return nil
+}
+
+// isPrivate reports whether of the meeting nothing but the times may be told.
+func isPrivate(d engine.Decision) bool {
+	return slices.ContainsFunc(d.Checks, func(c eligibility.Check) bool { return c.Rule == "private" && c.Status == eligibility.Fail })
+}
+
+// words are what people look for a meeting by: none of a private one.
+func words(d engine.Decision, copies []calendar.Copy) string {
+	if isPrivate(d) {
+		return ""
+	}
+	seen, all := map[string]bool{"": true}, []string(nil)
+	add := func(values ...string) {
+		for _, v := range values {
+			if v = strings.ToLower(v); !seen[v] {
+				seen[v] = true
+				all = append(all, v)
+			}
+		}
+	}
+	add(d.Title, d.JoinURL, d.MeetingID, d.Owner)
+	for _, c := range copies {
+		if c.Private() {
+			continue
+		}
+		add(c.Title, c.Organizer.Email)
+		for _, a := range c.Attendees {
+			add(a.Email)
+		}
+		if c.Links == nil {
+			continue
+		}
+		for _, l := range c.Links.Links {
+			add(l.URL, l.MeetingID)
+		}
+	}
+	return strings.Join(all, "\t")
 }
 
 // indexSchedule is indexDecision for a schedule.
@@ -78,7 +122,7 @@ const indexBatch = 500
 func (s *Store) reindex(ctx context.Context) error {
 	for more := true; more; {
 		err := s.within(ctx, func(q *txn) error {
-			rows, err := q.UnindexedDecisions(ctx, indexBatch)
+			rows, err := q.UnwordedDecisions(ctx, indexBatch)
 			if err != nil {
 				return fmt.Errorf("find decisions to index: %w", err)
 			}
@@ -88,7 +132,11 @@ func (s *Store) reindex(ctx context.Context) error {
 				if err != nil {
 					return err
 				}
-				if err := indexDecision(ctx, q.Queries, d); err != nil {
+				m, err := meeting(ctx, q.Queries, d.Meeting)
+				if err != nil {
+					return err
+				}
+				if err := indexDecision(ctx, q.Queries, d, m.Copies); err != nil {
 					return err
 				}
 			}

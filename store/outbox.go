@@ -127,11 +127,31 @@ func (s *Store) Delivered(ctx context.Context, m engine.Message, r engine.Delive
 		if err := fenced(q.EndMessage(ctx, end)); err != nil {
 			return err
 		}
+		if err := countAttempt(ctx, q.Queries, m.Target, r); err != nil {
+			return err
+		}
 		if r.Note == m.Note {
 			return nil
 		}
 		return q.PutNote(ctx, db.PutNoteParams{Target: m.Target, Schedule: m.Schedule.ID, Note: r.Note})
 	})
+}
+
+// countAttempt counts what came of an attempt. A recorder that is not to be told yet has not failed.
+func countAttempt(ctx context.Context, q *db.Queries, target string, r engine.DeliveryReport) error {
+	hour := db.CountHourOfDeliveryParams{Hour: ms(r.At.Truncate(time.Hour)), Target: target}
+	switch {
+	case r.Error == "":
+		hour.Delivered = 1
+	case r.Early:
+		return nil
+	default:
+		hour.Failed = 1
+	}
+	if err := q.CountHourOfDelivery(ctx, hour); err != nil {
+		return fmt.Errorf("count the attempt: %w", err)
+	}
+	return nil
 }
 
 // Step runs one step in a schedule's life.

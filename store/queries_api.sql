@@ -51,10 +51,6 @@ DELETE FROM meeting_failures WHERE meeting = sqlc.arg(meeting);
 -- name: PutMeetingFailure :exec
 INSERT INTO meeting_failures (rule, start_at, meeting) VALUES (sqlc.arg(rule), sqlc.arg(start_at), sqlc.arg(meeting)) ON CONFLICT DO NOTHING;
 
--- name: UnindexedDecisions :many
-SELECT decisions.* FROM decisions LEFT JOIN meeting_index ON meeting_index.meeting = decisions.meeting
-WHERE meeting_index.meeting IS NULL ORDER BY decisions.meeting LIMIT sqlc.arg(most);
-
 -- name: PutScheduleIndex :exec
 INSERT INTO schedule_index (schedule, start_at, state, provider, data)
 VALUES (sqlc.arg(schedule), sqlc.arg(start_at), sqlc.arg(state), sqlc.arg(provider), sqlc.arg(data))

@@ -22,6 +22,8 @@ DELETE FROM parked WHERE lower(who) LIKE CAST(sqlc.arg(about) AS text) ESCAPE '!
 -- Meetings that have ended, by any copy, decision or schedule that names the person.
 SELECT meeting FROM copies WHERE end_at <= CAST(sqlc.arg(now) AS bigint) AND start_at > 0 AND lower(data) LIKE CAST(sqlc.arg(about) AS text) ESCAPE '!'
 UNION SELECT meeting FROM decisions WHERE end_at <= CAST(sqlc.arg(now) AS bigint) AND lower(data || held) LIKE CAST(sqlc.arg(about) AS text) ESCAPE '!'
+UNION SELECT meeting_index.meeting FROM meeting_index JOIN meeting_words ON meeting_words.meeting = meeting_index.meeting
+  WHERE meeting_index.end_at <= CAST(sqlc.arg(now) AS bigint) AND meeting_words.words LIKE CAST(sqlc.arg(about) AS text) ESCAPE '!'
 UNION SELECT schedule_meetings.meeting FROM schedule_meetings JOIN schedules ON schedules.id = schedule_meetings.schedule
   WHERE schedules.end_at <= CAST(sqlc.arg(now) AS bigint) AND EXISTS (
     SELECT 1 FROM revisions WHERE revisions.schedule = schedules.id AND lower(revisions.data) LIKE CAST(sqlc.arg(about) AS text) ESCAPE '!')

@@ -22,6 +22,9 @@ func (s *Store) Tidy(ctx context.Context, before time.Time, n int) (more bool, e
 			}
 			more = more || left == n
 		}
+		if err := q.DropHoursOfDelivery(ctx, ms(before)); err != nil {
+			return fmt.Errorf("take out old counts: %w", err)
+		}
 		return q.Unpark(ctx, db.UnparkParams{Now: ms(before), Unparked: ms(before.Add(10 * 365 * 24 * time.Hour))})
 	})
 	return more, err

@@ -33,7 +33,7 @@ func (c *forgetCommand) Run(ctx context.Context, s streams) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(s.out, "taken out: %d calendars with all that they held, %d grants, %d meetings that have ended, %d letters\n", f.Calendars, f.Grants, f.Meetings, f.Letters)
+	fmt.Fprintf(s.out, "taken out: %d calendars with all that they held, %d grants, %d meetings that have ended, %d letters, %d tokens, %d log-ins\n", f.Calendars, f.Grants, f.Meetings, f.Letters, f.Tokens, f.Sessions)
 	if f.Upcoming > 0 {
 		fmt.Fprintf(s.out, "left: %d meetings to come, which stand on others' calendars; they leave %s after they have ended, or when you run this again then\n", f.Upcoming, cfg.Retention)
 	}

@@ -34,6 +34,7 @@ type cli struct {
 	Connect     connectCommand     `cmd:"" help:"Have a user let a connection read their calendars, in the browser."`
 	Disconnect  disconnectCommand  `cmd:"" help:"End what a user has granted to a connection, at the provider and here."`
 	Coordinator coordinatorCommand `cmd:"" help:"Mail to a coordinator: what is held, and how invites get there."`
+	Deliver     deliverCommand     `cmd:"" help:"What is on its way to targets, and having it tried again."`
 	Forget      forgetCommand      `cmd:"" help:"Take a person out of the store: their calendars, their grants, and the meetings that have ended."`
 	Token       tokenCommand       `cmd:"" help:"Tokens of the API: make, list and revoke them."`
 	Keys        keysCommand        `cmd:"" help:"Make and renew the keys that seal what users grant."`

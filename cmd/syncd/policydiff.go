@@ -32,7 +32,7 @@ func (c *policyDiffCommand) Run(ctx context.Context, s streams) error {
 	if err != nil {
 		return usageError{err}
 	}
-	signals, err := readSignals(cfg.Signals)
+	signals, err := signalsOf(cfg)
 	if err != nil {
 		return usageError{err}
 	}

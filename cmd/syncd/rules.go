@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"maps"
 	"os"
@@ -20,7 +21,7 @@ import (
 
 // loadRules puts together what the configuration has read, and what people said.
 func loadRules(cfg *config.Config) (engine.Rules, error) {
-	signals, err := readSignals(cfg.Signals)
+	signals, err := signalsOf(cfg)
 	if err != nil {
 		return engine.Rules{}, err
 	}
@@ -140,6 +141,23 @@ func stamps(files []string) map[string]stamp {
 		}
 	}
 	return all
+}
+
+// signalsOf are what people said of a daemon's meetings. A file that is not there may have got lost, and what protects
+// people with it; of recorded tenants there is nobody to protect.
+func signalsOf(cfg *config.Config) ([]eligibility.Signal, error) {
+	if !cfg.Clock.IsZero() {
+		return readSignalsIfAny(cfg.Signals)
+	}
+	return readSignals(cfg.Signals)
+}
+
+// readSignalsIfAny is readSignals, but finds none where there is no file.
+func readSignalsIfAny(file string) ([]eligibility.Signal, error) {
+	if _, err := os.Stat(file); errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	return readSignals(file)
 }
 
 // readSignals reads what people said of meetings. A signal may protect somebody, so a file with a bad

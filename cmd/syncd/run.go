@@ -141,7 +141,7 @@ func (c *runCommand) work(ctx context.Context, s streams, cfg *config.Config, e 
 	// What is under way is finished first, and whoever asks is answered until then.
 	answering, finished := context.WithCancel(context.WithoutCancel(ctx))
 	defer finished()
-	rules := follow(e, e.Rules)
+	rules := follow(e, e.Rules, cfg.PolicyPath, e.Now)
 	if vault != nil {
 		known, err := vault.Changes(ctx) // those who come later are not in the first pass
 		if err != nil {
@@ -155,7 +155,7 @@ func (c *runCommand) work(ctx context.Context, s streams, cfg *config.Config, e 
 		g.Go(func() error { return watched.serve(answering, l) })
 	}
 	if cfg.Serve.Listen != "off" {
-		h, err := newServer(ctx, told.Done(), cfg, e, st, rules.Members, watched, log)
+		h, err := newServer(ctx, told.Done(), cfg, e, st, rules, watched, log)
 		if err != nil {
 			return err
 		}
@@ -164,7 +164,7 @@ func (c *runCommand) work(ctx context.Context, s streams, cfg *config.Config, e 
 		report := after
 		after = func(ctx context.Context) error {
 			h.api.Notify()
-			return report(ctx)
+			return errors.Join(h.changes.look(ctx), report(ctx))
 		}
 	}
 	g.Go(func() error { return watchRules(ctx, cfg, rules, log) })

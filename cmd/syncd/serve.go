@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"reflect"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -27,10 +28,11 @@ type server struct {
 	handler  http.Handler
 	doors    *access.Doors
 	api      *api.API
+	changes  *changes
 }
 
 // newServer listens, and opens what is configured. It is not ready any more once ending is closed; streams end when ctx does.
-func newServer(ctx context.Context, ending <-chan struct{}, cfg *config.Config, e *engine.Engine, st *store.Store, members func() []eligibility.Member, watched watchers, log *slog.Logger) (*server, error) {
+func newServer(ctx context.Context, ending <-chan struct{}, cfg *config.Config, e *engine.Engine, st *store.Store, rules *following, watched watchers, log *slog.Logger) (*server, error) {
 	doors, err := newDoors(ctx, cfg, st, log)
 	if err != nil {
 		return nil, err
@@ -40,14 +42,20 @@ func newServer(ctx context.Context, ending <-chan struct{}, cfg *config.Config, 
 		return nil, err
 	}
 	ac := api.Config{
-		Catalog: st.Catalog(), Health: e.Health, Directory: members, Key: key, Version: version(), Now: e.Now, Log: log, Stopping: ctx.Done(),
+		Catalog: st.Catalog(), Health: e.Health, Directory: rules.Members, Key: key, Version: version(), Now: e.Now, Log: log, Stopping: ctx.Done(),
+		Deliveries: apiDeliveries{st.Deliveries(), e.Now},
 	}
+	var signals *signalFile
 	if cfg.Signals != "" {
-		ac.Signals = &signalFile{name: cfg.Signals}
+		signals = &signalFile{name: cfg.Signals}
+		ac.Signals = signals
 	}
-	s := &server{doors: doors, api: api.New(ac)}
+	s := &server{doors: doors, api: api.New(ac), changes: newChanges(ctx, e, st)}
 	sc := serve.Config{
 		Doors: doors, API: s.api, Metrics: watched.guarded(cfg, doors), Health: e.Health, Ending: ending, Late: late, Now: e.Now, Log: log,
+	}
+	if sc.Pages, err = newPages(cfg, e, st, rules, signals, s.changes, log); err != nil {
+		return nil, err
 	}
 	sc.Mail = func(w http.ResponseWriter, r *http.Request, driver, connection string) bool {
 		m, ok := e.MailReceiver(driver, connection)
@@ -74,9 +82,13 @@ func newDoors(ctx context.Context, cfg *config.Config, st *store.Store, log *slo
 	if err != nil {
 		return nil, err
 	}
+	signIn, err := newSignIn(cfg, log)
+	if err != nil {
+		return nil, err
+	}
 	c := access.Config{
 		Tokens: st.Tokens(), Secret: secret, Sessions: st.Sessions(time.Now), PublicURL: cfg.Serve.PublicURL, Listen: cfg.Serve.Listen,
-		Proxies: cfg.Serve.Networks(), Rates: access.Rates{PerIdentity: float64(cfg.Serve.RequestsPerSecond)}, Network: network(), Now: time.Now, Log: log,
+		SignIn: signIn, Proxies: cfg.Serve.Networks(), Rates: access.Rates{PerIdentity: float64(cfg.Serve.RequestsPerSecond)}, Network: network(), Now: time.Now, Log: log,
 	}
 	if c.Key, err = st.ServeKey(ctx, "login"); err != nil {
 		return nil, err
@@ -110,26 +122,50 @@ func readSecret(setting, file, remedy string) (string, error) {
 	return secret, nil
 }
 
-// following is an adopter that keeps whom the newest rules list.
+// following is an adopter that keeps the newest rules, and the policy's text.
 type following struct {
 	adopter
-	members atomic.Pointer[[]eligibility.Member]
+	file string // the policy's
+	now  func() time.Time
+	kept atomic.Pointer[standing]
 }
 
-func follow(a adopter, r engine.Rules) *following {
-	f := &following{adopter: a}
-	f.members.Store(&r.Policy.Directory.Members)
+// standing are rules that were handed on.
+type standing struct {
+	engine.Rules
+	text  string    // of the policy, as it was written then; "" if it could not be read
+	since time.Time // zero: since the daemon started
+}
+
+func follow(a adopter, r engine.Rules, file string, now func() time.Time) *following {
+	f := &following{adopter: a, file: file, now: now}
+	f.keep(r, time.Time{})
 	return f
 }
 
-// SetRules hands the rules on.
+func (f *following) keep(r engine.Rules, since time.Time) {
+	b, err := os.ReadFile(f.file)
+	if err != nil {
+		b = nil
+	}
+	f.kept.Store(&standing{r, string(b), since})
+}
+
+// SetRules hands the rules on. Where people have said something, the policy is the one that it was.
 func (f *following) SetRules(r engine.Rules) {
-	f.members.Store(&r.Policy.Directory.Members)
+	since := f.now()
+	if before := f.kept.Load(); reflect.DeepEqual(before.Policy, r.Policy) {
+		since = before.since
+	}
+	f.keep(r, since)
 	f.adopter.SetRules(r)
 }
 
+// inForce are the newest rules.
+func (f *following) inForce() *standing { return f.kept.Load() }
+
 // Members are those of the newest rules.
-func (f *following) Members() []eligibility.Member { return *f.members.Load() }
+func (f *following) Members() []eligibility.Member { return f.inForce().Policy.Directory.Members }
 
 // signalFile is the file of signals as the API uses it.
 type signalFile struct {
@@ -138,12 +174,7 @@ type signalFile struct {
 }
 
 // Signals are those in the file; none while there is no file.
-func (f *signalFile) Signals() ([]eligibility.Signal, error) {
-	if _, err := os.Stat(f.name); os.IsNotExist(err) {
-		return nil, nil
-	}
-	return readSignals(f.name)
-}
+func (f *signalFile) Signals() ([]eligibility.Signal, error) { return readSignalsIfAny(f.name) }
 
 // Signal adds a line.
 func (f *signalFile) Signal(s eligibility.Signal) error {

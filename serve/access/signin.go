@@ -1,8 +1,10 @@
 package access
 
 import (
+	"context"
 	"fmt"
 	"net/http"
+	"strings"
 
 	"example.com/syncd/serve/problem"
 	"example.com/syncd/serve/tokens"
@@ -41,7 +43,7 @@ func (d *Doors) signIn(w http.ResponseWriter, r *http.Request) {
 	text := r.PostForm.Get("token")
 	who, ok, no := d.bearer(r.Context(), "Bearer "+text)
 	if !ok {
-		deny(w, no.status, no.detail)
+		d.refuse(w, r, no)
 		return
 	}
 	p := person{Token: who.ID, Hash: tokens.Hash(text), SeenUnix: d.Now().Unix()}
@@ -56,6 +58,30 @@ func (d *Doors) signIn(w http.ResponseWriter, r *http.Request) {
 	http.Redirect(w, r, returnTo(r.PostForm.Get("return_to")), http.StatusSeeOther)
 }
 
+type refusedKey struct{}
+
+// Refused is why what has just been shown opens nothing, where SignIn asks again; "" if nothing was shown.
+func Refused(ctx context.Context) string {
+	why, _ := ctx.Value(refusedKey{}).(string)
+	return why
+}
+
+// refuse asks people again, and says why; programs are told why.
+func (d *Doors) refuse(w http.ResponseWriter, r *http.Request, no *refusal) {
+	if d.SignIn == nil || !wantsPage(r) {
+		deny(w, no.status, no.detail)
+		return
+	}
+	why := no.detail
+	if why == unknown {
+		why = "this token opens nothing; is it whole?"
+	}
+	d.SignIn.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), refusedKey{}, why)))
+}
+
+// wantsPage reports whether a browser asks that shows to a person what it gets.
+func wantsPage(r *http.Request) bool { return strings.Contains(r.Header.Get("Accept"), "text/html") }
+
 // signOut ends the session.
 func (d *Doors) signOut(w http.ResponseWriter, r *http.Request) {
 	if err := d.sessions.end(w, r); err != nil {
@@ -63,6 +89,10 @@ func (d *Doors) signOut(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.Header().Set("Clear-Site-Data", `"cache", "storage"`)
+	if d.SignIn != nil && wantsPage(r) {
+		http.Redirect(w, r, "/", http.StatusSeeOther)
+		return
+	}
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	fmt.Fprintln(w, "You are logged out.")
 }

@@ -18,12 +18,15 @@ type Deliveries interface {
 	// Before.
 	Deliveries(ctx context.Context, f DeliveryFilter, n int) ([]Delivery, error)
 	// Retry has a message tried again at once, also one that was given up. It fails with engine.ErrUnknown where there
-	// is none of that id, and with ErrDone where it has arrived.
+	// is none of that id, with ErrDone where it has arrived, and with ErrOvertaken where a later one has been told.
 	Retry(ctx context.Context, id int64) (Delivery, error)
 }
 
-// ErrDone: the message has arrived, and is not sent again.
-var ErrDone = errors.New("it has been delivered")
+// ErrDone: the message has arrived, and is not sent again. ErrOvertaken: it would take back what a later one says.
+var (
+	ErrDone      = errors.New("it has been delivered")
+	ErrOvertaken = errors.New("a later one has been told")
+)
 
 // A DeliveryFilter says which messages are looked for. What is zero does not matter.
 type DeliveryFilter struct {
@@ -39,7 +42,7 @@ type Delivery struct {
 	Target      string    `json:"target" doc:"to whom"`
 	Schedule    string    `json:"schedule"`
 	Revision    int       `json:"revision"`
-	State       string    `json:"state" enum:"waiting,delivered,rejected" doc:"rejected: it was given up, for a person to look at"`
+	State       string    `json:"state" enum:"waiting,delivered,rejected,overtaken" doc:"rejected: it was given up, for a person to look at; overtaken: a later one was told in its place"`
 	WrittenAt   time.Time `json:"written_at"`
 	DueAt       time.Time `json:"due_at,omitzero" doc:"when it is tried next"`
 	DeliveredAt time.Time `json:"delivered_at,omitzero"`
@@ -69,7 +72,7 @@ type deliveriesOutput struct {
 
 func (a *API) deliveries(ctx context.Context, in *struct {
 	Page
-	State    string `query:"state" enum:"waiting,delivered,rejected"`
+	State    string `query:"state" enum:"waiting,delivered,rejected,overtaken"`
 	Target   string `query:"target" maxLength:"200"`
 	Schedule string `query:"schedule" maxLength:"200" doc:"about the schedule of this id"`
 }) (*deliveriesOutput, error) {
@@ -102,6 +105,8 @@ func (a *API) retry(ctx context.Context, in *struct {
 		return nil, huma.Error404NotFound("there is no message of this id")
 	case errors.Is(err, ErrDone):
 		return nil, huma.Error409Conflict("this message has been delivered already")
+	case errors.Is(err, ErrOvertaken):
+		return nil, huma.Error409Conflict("a later message about the schedule has been told, or is about to be: this one would take it back")
 	case err != nil:
 		return nil, a.failed(ctx, "a delivery", err)
 	}

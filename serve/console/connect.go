@@ -38,14 +38,11 @@ func (c *console) guides(r *http.Request) []Guide {
 
 // flow is c.Connect, for somebody who may use it.
 func (c *console) flow(r *http.Request) (*connect.Flow, string, error) {
-	by, may := c.User(r.Context())
-	switch {
-	case !may:
-		return nil, by, refusal{http.StatusForbidden, "You may look, and not change anything. Ask whoever keeps this syncd."}
-	case c.Connect == nil:
-		return nil, by, refusal{http.StatusNotFound, "No address is configured at which browsers come back from the provider."}
+	by, err := c.mayAct(r, Connect)
+	if err == nil && c.Connect == nil {
+		err = refusal{http.StatusNotFound, "No address is configured at which browsers come back from the provider."}
 	}
-	return c.Connect, by, nil
+	return c.Connect, by, err
 }
 
 // arrivedBody is what came of the way to a provider.

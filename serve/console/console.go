@@ -22,6 +22,8 @@ type Config struct {
 	Actions Actions // nil: nobody may do anything
 	// User is who is logged in, and whether they may do more than look.
 	User func(context.Context) (name string, mayAct bool)
+	// May reports whether whoever may do more than look may do this. Nil: all of it.
+	May func(context.Context, Act) bool
 	// Changes is a channel that receives whenever what is shown may have changed. It has room for one, and whoever sends does
 	// not wait for room: one word is enough for many changes. It is closed when the daemon ends, so that nobody waits for
 	// pages that follow; when ctx ends, it is not read any more. Nil: pages do not follow.
@@ -36,6 +38,18 @@ type Config struct {
 	Now    func() time.Time
 	Log    *slog.Logger
 }
+
+// An Act is something that people may do, besides looking.
+type Act string
+
+// Acts, each of one section of the navigation.
+const (
+	Say     Act = "meetings"   // what they want of a meeting
+	Retry   Act = "deliveries" // have a delivery tried again
+	Release Act = "quarantine" // have a letter believed
+	Try     Act = "policy"     // see what another policy would do
+	Connect Act = "connect"    // let users' calendars be read, and end that
+)
 
 // A Guide is a connection's set-up, for its administrators.
 type Guide struct {
@@ -110,7 +124,7 @@ func secure(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		for k, v := range map[string]string{
 			"Content-Security-Policy": "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
-			"Referrer-Policy":         "no-referrer",
+			"Referrer-Policy":         "same-origin", // with none, browsers do not say of a form where it comes from
 			"X-Content-Type-Options":  "nosniff",
 			"Cache-Control":           "no-store",
 		} {
@@ -142,11 +156,17 @@ type refusal struct {
 
 func (e refusal) Error() string { return e.says }
 
-// mayAct is who asks, if they may do something.
-func (c *console) mayAct(r *http.Request) (by string, err error) {
-	by, may := c.User(r.Context())
-	if !may || c.Actions == nil {
-		return by, refusal{http.StatusForbidden, "You may look, and not change anything. Ask whoever keeps this syncd."}
+// may reports whether whoever asks may do a.
+func (c *console) may(ctx context.Context, a Act) (by string, may bool) {
+	by, may = c.User(ctx)
+	return by, may && (c.Actions != nil || a == Connect) && (c.May == nil || c.May(ctx, a))
+}
+
+// mayAct is who asks, if they may do a.
+func (c *console) mayAct(r *http.Request, a Act) (by string, err error) {
+	by, may := c.may(r.Context(), a)
+	if !may {
+		return by, refusal{http.StatusForbidden, "You may look, and not change this. Ask whoever keeps this syncd."}
 	}
 	return by, nil
 }
@@ -212,8 +232,7 @@ func (c *console) render(w http.ResponseWriter, r *http.Request, a answer) {
 		Title: a.title, Section: a.section, Notice: a.notice, Refresh: a.refresh, Self: r.URL.RequestURI(), LogOut: c.LogOut,
 		Live: a.live && c.Changes != nil, Now: c.Now(), Body: a.body,
 	}
-	v.User, v.MayAct = c.User(r.Context())
-	v.MayAct = v.MayAct && c.Actions != nil
+	v.User, v.MayAct = c.may(r.Context(), Act(a.section))
 	var err error
 	if v.State, err = c.Data.State(r.Context()); err != nil {
 		c.Log.Error("the daemon's state could not be read", "error", err)

@@ -55,7 +55,8 @@ type CalendarData interface {
 
 // DeliveryData are the revisions on their way to recorders, and the letters that are held.
 type DeliveryData interface {
-	// Deliveries are of one status, the one that waits longest first.
+	// Deliveries are of one status, the one that waits longest first; of those that have arrived, the last day's, the newest
+	// first.
 	Deliveries(ctx context.Context, q DeliveryQuery) (Page[Delivery], error)
 	// DeliveryCounts counts them by status. Those that are done are the last day's.
 	DeliveryCounts(ctx context.Context) (map[DeliveryStatus]int, error)
@@ -67,6 +68,9 @@ type DeliveryData interface {
 
 // ErrUnknown: there is no such thing, or no more.
 var ErrUnknown = errors.New("there is no such thing")
+
+// ErrBusy: somebody else does the same just now, and it is too much for two.
+var ErrBusy = errors.New("somebody else does that just now: try again in a moment")
 
 // A Page is a part of a list.
 type Page[T any] struct {

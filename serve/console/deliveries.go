@@ -88,7 +88,7 @@ func (c *console) deliveries(r *http.Request) (answer, error) {
 }
 
 func (c *console) retry(r *http.Request) (answer, error) {
-	by, err := c.mayAct(r)
+	by, err := c.mayAct(r, Retry)
 	if err != nil {
 		return answer{}, err
 	}
@@ -139,7 +139,7 @@ func (c *console) quarantine(r *http.Request) (answer, error) {
 }
 
 func (c *console) release(r *http.Request) (answer, error) {
-	by, err := c.mayAct(r)
+	by, err := c.mayAct(r, Release)
 	if err != nil {
 		return answer{}, err
 	}

@@ -546,7 +546,16 @@ type reader struct {
 }
 
 func (r reader) Sources(context.Context) ([]engine.SourceState, error) { return r.w.sources, nil }
-func (r reader) Decisions(context.Context) ([]engine.Decision, error)  { return r.w.decisions, nil }
+func (r reader) DecisionsAfter(_ context.Context, seq int64, n int) (all []engine.Decision, err error) {
+	for i, d := range r.w.decisions[min(int(seq), len(r.w.decisions)):] {
+		if i == n {
+			break
+		}
+		d.Seq = seq + int64(i) + 1
+		all = append(all, d)
+	}
+	return all, nil
+}
 func (r reader) Meeting(_ context.Context, k calendar.Key) (calendar.Meeting, error) {
 	return r.w.meetings[k], nil
 }

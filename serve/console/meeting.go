@@ -245,7 +245,7 @@ func (c *console) wanted(r *http.Request, key, signal string) (Meeting, error) {
 }
 
 func (c *console) confirm(r *http.Request) (answer, error) {
-	if _, err := c.mayAct(r); err != nil {
+	if _, err := c.mayAct(r, Say); err != nil {
 		return answer{}, err
 	}
 	signal := r.URL.Query().Get("signal")
@@ -259,7 +259,7 @@ func (c *console) confirm(r *http.Request) (answer, error) {
 }
 
 func (c *console) say(r *http.Request) (answer, error) {
-	by, err := c.mayAct(r)
+	by, err := c.mayAct(r, Say)
 	if err != nil {
 		return answer{}, err
 	}

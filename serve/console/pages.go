@@ -53,7 +53,7 @@ func (c *console) loadPages() (map[string]page, error) {
 	pages := map[string]page{}
 	for _, n := range names {
 		name := strings.TrimSuffix(n.Name(), path.Ext(n.Name()))
-		if name == "layout" || name == "parts" {
+		if name == "layout" || name == "parts" || name == "signin" {
 			continue
 		}
 		t, err := shared.Clone()

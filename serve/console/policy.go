@@ -2,6 +2,7 @@ package console
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"maps"
 	"net/http"
@@ -71,7 +72,7 @@ func (c *console) policyOf(r *http.Request) (policyBody, error) {
 
 // try shows what another policy would do.
 func (c *console) try(r *http.Request) (answer, error) {
-	by, err := c.mayAct(r)
+	by, err := c.mayAct(r, Try)
 	if err != nil {
 		return answer{}, err
 	}
@@ -93,6 +94,8 @@ func (c *console) try(r *http.Request) (answer, error) {
 	switch {
 	case len(problems) > 0:
 		a.status, b.Problems = http.StatusUnprocessableEntity, problemRows(b.Text, problems)
+	case errors.Is(err, ErrBusy):
+		return answer{}, refusal{http.StatusConflict, sentence(err)}
 	case err != nil:
 		return answer{}, err
 	default:

@@ -23,7 +23,7 @@ type one struct {
 	meeting calendar.Meeting
 }
 
-func (o one) Decisions(context.Context) ([]engine.Decision, error) {
+func (o one) DecisionsAfter(_ context.Context, seq int64, _ int) ([]engine.Decision, error) {
 	return []engine.Decision{{Decision: eligibility.Decision{Meeting: o.meeting.Key, End: monday.Add(5 * time.Hour)}}}, nil
 }
 func (o one) Meeting(context.Context, calendar.Key) (calendar.Meeting, error) { return o.meeting, nil }

@@ -59,36 +59,69 @@ func SameReading(a, b *eligibility.Policy) bool {
 	return errX == nil && errY == nil && bytes.Equal(x, y)
 }
 
-// Compare decides all meetings that have not ended by both.
+// batch is how many decisions are in memory at a time.
+const batch = 500
+
+// Compare decides all meetings that have not ended by both. What changes comes by start and meeting.
 func Compare(ctx context.Context, r engine.Reader, before, after engine.Judge, now time.Time) (changed []Difference, same int, err error) {
-	decisions, err := r.Decisions(ctx)
-	if err != nil {
-		return nil, 0, fmt.Errorf("read the decisions: %w", err)
-	}
-	for _, d := range decisions {
-		if !d.End.IsZero() && !d.End.After(now) {
-			continue
-		}
-		m, err := r.Meeting(ctx, d.Meeting)
+	seen := map[calendar.Key]bool{} // a meeting that is decided anew meanwhile comes once more
+	for seq := int64(0); ; {
+		decisions, err := r.DecisionsAfter(ctx, seq, batch)
 		if err != nil {
-			return nil, 0, fmt.Errorf("read the copies of %s: %w", d.Meeting, err)
+			return nil, 0, fmt.Errorf("read the decisions: %w", err)
 		}
-		if len(m.Copies) == 0 {
-			continue
+		for _, d := range decisions {
+			seq = d.Seq
+			if seen[d.Meeting] || !d.End.IsZero() && !d.End.After(now) {
+				continue
+			}
+			seen[d.Meeting] = true
+			diff, outcome, err := compare(ctx, r, d.Meeting, before, after, now)
+			switch {
+			case err != nil:
+				return nil, 0, err
+			case outcome == differs:
+				changed = append(changed, diff)
+			case outcome == stays:
+				same++
+			}
 		}
-		a, b := before.Decide(m), after.Decide(m)
-		if !a.Planned().End.After(now) && !b.Planned().End.After(now) {
-			continue // it has ended; of what is not imported only one of them knows when
-		}
-		diff, differs := differ(a, b)
-		switch {
-		case differs:
-			changed = append(changed, diff)
-		case diff.Before.Record:
-			same++
+		if len(decisions) < batch {
+			break
 		}
 	}
+	slices.SortFunc(changed, func(a, b Difference) int { return cmp.Or(a.Start.Compare(b.Start), cmp.Compare(a.Meeting, b.Meeting)) })
 	return changed, same, nil
+}
+
+// What a policy means for one meeting.
+type effect int
+
+const (
+	none    effect = iota
+	stays          // it is recorded as before
+	differs        // it is not
+)
+
+func compare(ctx context.Context, r engine.Reader, k calendar.Key, before, after engine.Judge, now time.Time) (Difference, effect, error) {
+	m, err := r.Meeting(ctx, k)
+	if err != nil {
+		return Difference{}, none, fmt.Errorf("read the copies of %s: %w", k, err)
+	}
+	if len(m.Copies) == 0 {
+		return Difference{}, none, nil
+	}
+	a, b := before.Decide(m), after.Decide(m)
+	if !a.Planned().End.After(now) && !b.Planned().End.After(now) {
+		return Difference{}, none, nil // it has ended; of what is not imported only one of them knows when
+	}
+	switch diff, changes := differ(a, b); {
+	case changes:
+		return diff, differs, nil
+	case diff.Before.Record:
+		return diff, stays, nil
+	}
+	return Difference{}, none, nil
 }
 
 func differ(before, after engine.Decision) (Difference, bool) {

@@ -47,6 +47,13 @@ type Decision struct {
 	Held      string
 }
 
+type DeliveryHour struct {
+	Hour      int64
+	Target    string
+	Delivered int64
+	Failed    int64
+}
+
 type Letter struct {
 	Source     string
 	ID         string
@@ -90,6 +97,11 @@ type MeetingIndex struct {
 	Provider  string
 	Owner     string
 	Failing   string
+}
+
+type MeetingWord struct {
+	Meeting string
+	Words   string
 }
 
 type Message struct {

@@ -1216,46 +1216,6 @@ func (q *Queries) Tokens(ctx context.Context) ([]Token, error) {
 	return items, nil
 }
 
-const unindexedDecisions = `-- name: UnindexedDecisions :many
-SELECT decisions.meeting, decisions.seq, decisions.record, decisions.title, decisions.start_at, decisions.end_at, decisions.decided_at, decisions.meeting_id, decisions.call_keys, decisions.data, decisions.held FROM decisions LEFT JOIN meeting_index ON meeting_index.meeting = decisions.meeting
-WHERE meeting_index.meeting IS NULL ORDER BY decisions.meeting LIMIT $1
-`
-
-func (q *Queries) UnindexedDecisions(ctx context.Context, most int32) ([]Decision, error) {
-	rows, err := q.db.QueryContext(ctx, unindexedDecisions, most)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var items []Decision
-	for rows.Next() {
-		var i Decision
-		if err := rows.Scan(
-			&i.Meeting,
-			&i.Seq,
-			&i.Record,
-			&i.Title,
-			&i.StartAt,
-			&i.EndAt,
-			&i.DecidedAt,
-			&i.MeetingID,
-			&i.CallKeys,
-			&i.Data,
-			&i.Held,
-		); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Close(); err != nil {
-		return nil, err
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
 const unindexedSchedules = `-- name: UnindexedSchedules :many
 SELECT schedules.data FROM schedules LEFT JOIN schedule_index ON schedule_index.schedule = schedules.id
 WHERE schedule_index.schedule IS NULL ORDER BY schedules.id LIMIT $1

@@ -153,6 +153,8 @@ func (q *Queries) EndedSchedulesOfMeeting(ctx context.Context, arg EndedSchedule
 const endedWithPerson = `-- name: EndedWithPerson :many
 SELECT meeting FROM copies WHERE end_at <= CAST($1 AS bigint) AND start_at > 0 AND lower(data) LIKE CAST($2 AS text) ESCAPE '!'
 UNION SELECT meeting FROM decisions WHERE end_at <= CAST($1 AS bigint) AND lower(data || held) LIKE CAST($2 AS text) ESCAPE '!'
+UNION SELECT meeting_index.meeting FROM meeting_index JOIN meeting_words ON meeting_words.meeting = meeting_index.meeting
+  WHERE meeting_index.end_at <= CAST($1 AS bigint) AND meeting_words.words LIKE CAST($2 AS text) ESCAPE '!'
 UNION SELECT schedule_meetings.meeting FROM schedule_meetings JOIN schedules ON schedules.id = schedule_meetings.schedule
   WHERE schedules.end_at <= CAST($1 AS bigint) AND EXISTS (
     SELECT 1 FROM revisions WHERE revisions.schedule = schedules.id AND lower(revisions.data) LIKE CAST($2 AS text) ESCAPE '!')
