@@ -7,7 +7,6 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"reflect"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -151,13 +150,13 @@ func (f *following) keep(r engine.Rules, since time.Time) {
 	f.kept.Store(&standing{r, string(b), since})
 }
 
-// SetRules hands the rules on. Where people have said something, the policy is the one that it was.
+// SetRules hands the rules on. Where people have said something, or somebody has joined, the policy is the one that it was.
 func (f *following) SetRules(r engine.Rules) {
-	since := f.now()
-	if before := f.kept.Load(); reflect.DeepEqual(before.Policy, r.Policy) {
-		since = before.since
+	before := f.inForce()
+	f.keep(r, f.now())
+	if now := f.inForce(); now.text == before.text {
+		f.kept.Store(&standing{now.Rules, now.text, before.since})
 	}
-	f.keep(r, since)
 	f.adopter.SetRules(r)
 }
 
