@@ -6,10 +6,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/alexedwards/scs/v2"
+
 	"example.com/syncd/calendar"
 	"example.com/syncd/connectors"
 	"example.com/syncd/engine"
 	"example.com/syncd/schedule"
+	"example.com/syncd/serve/tokens"
 	"example.com/syncd/store/db"
 )
 
@@ -125,6 +128,21 @@ func TestForget(t *testing.T) {
 			if err := vault.Secrets("google:acme.com").Keep(t.Context(), gaby, "refresh"); err != nil {
 				t.Fatal(err)
 			}
+			kept := s.Sessions(func() time.Time { return now })
+			for _, person := range []string{gaby, gabi} {
+				text := `{"email":"` + person + `","seen":1}`
+				data, err := scs.GobCodec{}.Encode(now.Add(200*time.Hour), map[string]any{"person": []byte(text)})
+				if err != nil {
+					t.Fatal(err)
+				}
+				if err := kept.CommitCtx(t.Context(), "session of "+person[:4], data, now.Add(200*time.Hour)); err != nil {
+					t.Fatal(err)
+				}
+				token := tokens.Token{ID: "of " + person[:4], Hash: tokens.Hash(person), Scopes: tokens.All(), Email: strings.ToUpper(person), MadeAt: now}
+				if err := s.Tokens().Put(t.Context(), token); err != nil {
+					t.Fatal(err)
+				}
+			}
 			if !strings.Contains(dump(t, s), gaby) {
 				t.Fatal("nobody is known")
 			}
@@ -132,7 +150,7 @@ func TestForget(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if f.Calendars != 1 || f.Grants != 1 || f.Letters == 0 || f.Meetings < 1 || f.Upcoming != 1 {
+			if f.Calendars != 1 || f.Grants != 1 || f.Letters == 0 || f.Meetings < 1 || f.Upcoming != 1 || f.Tokens != 1 || f.Sessions != 1 {
 				t.Errorf("taken out: %+v", f)
 			}
 			for line := range strings.Lines(dump(t, s)) {
@@ -140,7 +158,7 @@ func TestForget(t *testing.T) {
 					t.Errorf("still there: %s", line)
 				}
 			}
-			if all := dump(t, s); !strings.Contains(all, gabi) || !strings.Contains(all, "uahead") {
+			if all := dump(t, s); !strings.Contains(all, gabi) || !strings.Contains(all, "uahead") || !strings.Contains(all, "session of gaXb") || !strings.Contains(all, "of gaXb") {
 				t.Error("somebody else is gone, or a meeting to come")
 			}
 			if keys := undecidedOf(t, s); len(keys) == 0 {
