@@ -74,7 +74,7 @@ func (d *Doors) refuse(w http.ResponseWriter, r *http.Request, no *refusal) {
 	}
 	why := no.detail
 	if why == unknown {
-		why = "this token opens nothing; is it whole?"
+		why = "this token opens nothing: was it copied whole?"
 	}
 	d.SignIn.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), refusedKey{}, why)))
 }

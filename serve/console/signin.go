@@ -43,7 +43,7 @@ func SignIn(c SignInConfig) (http.Handler, error) {
 			v.ReturnTo = Base + "/"
 		}
 		if c.Refused != nil {
-			v.Refused = c.Refused(r.Context())
+			v.Refused = sentenceCase(c.Refused(r.Context()))
 		}
 		var b bytes.Buffer
 		if err := page.Execute(&b, v); err != nil {

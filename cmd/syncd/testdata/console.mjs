@@ -16,7 +16,7 @@ export default async ({ open, assert, step, axe, fits, shot, allow }, { base, to
     await fits(page, 'sign in');
     await shot(page, 'signin');
     await signIn(page, 'made-up');
-    await page.getByText('this token opens nothing').waitFor();
+    await page.getByText('This token opens nothing').waitFor();
     await shot(page, 'signin-refused');
     await signIn(page, token);
     await page.getByRole('heading', { name: 'All meetings' }).waitFor();
