@@ -223,7 +223,7 @@ func TestConnectPages(t *testing.T) {
 	p := newProvider()
 	defer p.Close()
 	dir := t.TempDir()
-	if err := seal.New(filepath.Join(dir, "keys.json")); err != nil {
+	if err := seal.New(t.Context(), filepath.Join(dir, "keys.json"), nil); err != nil {
 		t.Fatal(err)
 	}
 	for name, text := range map[string]string{
