@@ -17,7 +17,7 @@ staticcheck:
 vuln:
 	go tool -modfile=tools/go.mod govulncheck ./...
 
-# store/db from store/queries*.sql, and configs/schema from the types of the configuration.
+# store/db from store/queries, and configs/schema from the types of the configuration.
 generate:
 	cd store && go tool -modfile=../tools/go.mod sqlc generate
 	go test ./cmd/syncd -run TestSchemaFiles -update

@@ -128,7 +128,7 @@ func TestFigures(t *testing.T) {
 
 // TestFiguresBuckets: the bounds in the query are the engine's.
 func TestFiguresBuckets(t *testing.T) {
-	b, err := os.ReadFile("queries_metrics.sql")
+	b, err := os.ReadFile("queries/figures.sql")
 	if err != nil {
 		t.Fatal(err)
 	}

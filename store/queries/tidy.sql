@@ -12,12 +12,16 @@ ORDER BY end_at LIMIT sqlc.arg(most);
 
 -- name: DropScheduleMeetings :exec
 DELETE FROM schedule_meetings WHERE schedule = sqlc.arg(schedule);
+
 -- name: DropScheduleMessages :exec
 DELETE FROM messages WHERE schedule = sqlc.arg(schedule);
+
 -- name: DropScheduleRevisions :exec
 DELETE FROM revisions WHERE schedule = sqlc.arg(schedule);
+
 -- name: DropScheduleNotes :exec
 DELETE FROM notes WHERE schedule = sqlc.arg(schedule);
+
 -- name: DropSchedule :exec
 DELETE FROM schedules WHERE id = sqlc.arg(id);
 
@@ -58,5 +62,6 @@ ORDER BY letters.ends_at, letters.id LIMIT sqlc.arg(most);
 
 -- name: DropLetter :exec
 DELETE FROM letters WHERE source = sqlc.arg(source) AND id = sqlc.arg(id);
+
 -- name: DropLetterMeetings :exec
 DELETE FROM letter_meetings WHERE source = sqlc.arg(source) AND letter = sqlc.arg(letter);

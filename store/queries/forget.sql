@@ -1,6 +1,12 @@
 -- What is known of a person. Addresses are compared in lower case; "about" is a pattern for LIKE that finds one in what is
 -- stored as JSON.
 
+-- name: DropTokensOfPerson :execrows
+DELETE FROM tokens WHERE lower(email) = sqlc.arg(address);
+
+-- name: SessionsBehind :many
+SELECT token, data FROM sessions WHERE token > sqlc.arg(after) ORDER BY token LIMIT sqlc.arg(most);
+
 -- name: SourcesOfPerson :many
 SELECT id FROM sources WHERE lower(calendar) = sqlc.arg(address) OR lower(read_as) = sqlc.arg(address) ORDER BY id;
 
@@ -9,12 +15,16 @@ SELECT ref, meeting FROM copies WHERE source = sqlc.arg(source) ORDER BY meeting
 
 -- name: DropCopiesOfSource :exec
 DELETE FROM copies WHERE source = sqlc.arg(source);
+
 -- name: DropSource :exec
 DELETE FROM sources WHERE id = sqlc.arg(id);
+
 -- name: DropSubscriptionsOfSource :exec
 DELETE FROM subscriptions WHERE source = sqlc.arg(source);
+
 -- name: DropSecretsOfPerson :execrows
 DELETE FROM secrets WHERE lower(name) = sqlc.arg(address);
+
 -- name: DropParkedOfPerson :exec
 DELETE FROM parked WHERE lower(who) LIKE CAST(sqlc.arg(about) AS text) ESCAPE '!';
 
