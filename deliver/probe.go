@@ -10,10 +10,10 @@ import (
 	"net/http"
 	"net/url"
 	"os"
-	"path/filepath"
 	"strconv"
 	"time"
 
+	"example.com/syncd/internal/folder"
 	"example.com/syncd/schedule"
 )
 
@@ -39,19 +39,10 @@ func (f *File) Probe(context.Context) (string, error) {
 	if !errors.Is(err, fs.ErrNotExist) {
 		return "", err
 	}
-	// Its folders are made with it: what counts is the first one that is there.
-	folder := filepath.Dir(f.name)
-	for folder != filepath.Dir(folder) {
-		if _, err := os.Stat(folder); !errors.Is(err, fs.ErrNotExist) {
-			break
-		}
-		folder = filepath.Dir(folder)
+	if err := folder.CanMake(f.name); err != nil {
+		return "", fmt.Errorf("%s could not be made: %w", f.name, err)
 	}
-	tried, err := os.CreateTemp(folder, ".syncd-check-*")
-	if err != nil {
-		return "", fmt.Errorf("%s could not be made: let syncd write to %s (%w)", f.name, folder, err)
-	}
-	return "it can be made", errors.Join(tried.Close(), os.Remove(tried.Name()))
+	return "it can be made", nil
 }
 
 // Probe connects to the receiver, as far as TLS, and reads the secrets. Nothing is sent.

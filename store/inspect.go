@@ -6,7 +6,8 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
+
+	"example.com/syncd/internal/folder"
 )
 
 // An Inspection is what can be told of a store without changing it.
@@ -30,7 +31,7 @@ func Inspect(ctx context.Context, name string) (in Inspection, err error) {
 	if !Shared(name) {
 		in.Name = "store " + name
 		if _, err := os.Stat(name); errors.Is(err, fs.ErrNotExist) {
-			return in, canMake(name)
+			return in, makeable(name)
 		} else if err != nil {
 			return in, fmt.Errorf("store: %w", err)
 		}
@@ -38,7 +39,7 @@ func Inspect(ctx context.Context, name string) (in Inspection, err error) {
 		if err != nil {
 			return in, fmt.Errorf("store: %w: let syncd write to it, and to its folder", err)
 		}
-		if err := errors.Join(f.Close(), canMake(name)); err != nil { // SQLite makes files beside it
+		if err := errors.Join(f.Close(), makeable(name)); err != nil { // SQLite makes files beside it
 			return in, err
 		}
 	}
@@ -67,20 +68,11 @@ func Inspect(ctx context.Context, name string) (in Inspection, err error) {
 	return in, nil
 }
 
-// canMake tries whether files can be made where name is to be, in the first folder that is there.
-func canMake(name string) error {
-	folder := filepath.Dir(name)
-	for folder != filepath.Dir(folder) {
-		if _, err := os.Stat(folder); !errors.Is(err, fs.ErrNotExist) {
-			break
-		}
-		folder = filepath.Dir(folder)
+func makeable(name string) error {
+	if err := folder.CanMake(name); err != nil {
+		return fmt.Errorf("store: %w", err)
 	}
-	tried, err := os.CreateTemp(folder, ".syncd-check-*")
-	if err != nil {
-		return fmt.Errorf("store: no file can be made in %s: let syncd write to it (%w)", folder, err)
-	}
-	return errors.Join(tried.Close(), os.Remove(tried.Name()))
+	return nil
 }
 
 // inUse reports whether a daemon has the file's lock.
