@@ -42,43 +42,16 @@ func (d *decoder) targets(path string, n *yaml.Node, kinds []deliver.Kind) []Tar
 // target decodes one target: its name, and the settings of the one kind that it names.
 func (d *decoder) target(path string, n *yaml.Node, kinds []deliver.Kind) (Target, bool) {
 	t := Target{Line: d.doc.Line(path)}
-	if n.Kind == yaml.AliasNode {
-		n = n.Alias
-	}
-	before := len(d.found)
-	names := kindNames(kinds)
-	known := append([]string{"name"}, names...)
-	pairs, ok := d.pairs(path, n, " ("+strings.Join(known, ", ")+")")
-	if !ok {
-		return t, false
-	}
-	var used []string
-	named, unknown := false, false
-	for _, p := range pairs {
-		i := slices.Index(names, p.key)
-		switch {
-		case p.key == "name":
-			named = true
-			d.connectionName(path+".name", p.value, &t.Name)
-		case i >= 0:
-			used = append(used, p.key)
+	ok := d.choose(path, n, &t.Name, choice{
+		kinds: kindNames(kinds), called: "targets",
+		take: func(path string, p pair, i int) {
 			t.Kind = kinds[i]
-			t.Config, t.Targets = d.sink(path+"."+p.key, p, kinds[i], kinds)
-		default:
-			unknown = true
-			d.failAt(p.line, "unknown key %s %s", quote(p.key), meant(p.key, known, "targets", names))
-		}
-	}
-	switch {
-	case len(used) > 1:
-		d.failAt(t.Line, "%s is %s at once: make it %d targets", path, strings.Join(used, " and "), len(used))
-	case len(used) == 0 && !unknown: // else the unknown key was to be the kind's name
-		d.failAt(t.Line, "%s goes nowhere: add one of %s, with its settings", path, strings.Join(names, ", "))
-	}
-	if !named {
-		d.failAt(t.Line, "%s.name is missing: name the target", path)
-	}
-	return t, len(d.found) == before
+			t.Config, t.Targets = d.sink(path, p, kinds[i], kinds)
+		},
+		many: "%s is %s at once: make it %d targets", none: "%s goes nowhere: add one of %s, with its settings",
+		nameless: "%s.name is missing: name the target",
+	})
+	return t, ok
 }
 
 // sink decodes a sink's settings. Those of a nested kind have a list of targets among them, of the kinds that are not
