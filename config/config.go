@@ -33,7 +33,6 @@ type Config struct {
 	Store      string              `yaml:"store"`       // an SQLite file, or the URL of a PostgreSQL database: postgres://… (syncd.db)
 	PolicyPath string              `yaml:"policy"`      // the file of the company's rules (policy.yaml)
 	Policy     *eligibility.Policy `yaml:"-"`           // what that file says
-	Signals    string              `yaml:"signals"`     // JSON Lines of what people said of meetings; "": none
 	KeysetFile string              `yaml:"keyset_file"` // the keys that seal what users grant to connections; "": none
 	KeysetKMS  string              `yaml:"keyset_kms"`  // the key of a key management service that has wrapped those keys, gcp-kms://, aws-kms:// or hcvault://; "": none has
 	Horizon    Horizon             `yaml:"horizon"`
@@ -118,7 +117,7 @@ func Load(path string, drivers []connectors.Driver, sinks []deliver.Kind) (*Conf
 	for i := range c.Connections {
 		c.Connections[i].Tape = c.Resolve(c.Connections[i].Tape)
 	}
-	for _, name := range []*string{&c.PolicyPath, &c.Signals, &c.KeysetFile, &c.Serve.TokenFile} {
+	for _, name := range []*string{&c.PolicyPath, &c.KeysetFile, &c.Serve.TokenFile} {
 		*name = c.Resolve(*name)
 	}
 	if !c.Shared() {

@@ -89,7 +89,7 @@ func TestLoad(t *testing.T) {
 	write(t, map[string]string{"etc/rules.yaml": policyText, "etc/syncd.yaml": `
 store: ../var/syncd.db
 policy: rules.yaml
-signals: signals.jsonl
+# what follows has its lines
 horizon: {past: 36h, future: 14d}
 poll: 5s
 clock: 2026-11-23T09:00:00+01:00
@@ -150,7 +150,7 @@ keyset_kms: hcvault://vault.acme.com:8200/transit/keys/syncd
 	c.Policy, c.Clock = nil, time.Time{}
 	google := &settings{Domain: "acme.com", Users: []string{"ana@acme.com"}, Cloud: "global"}
 	want := &Config{
-		Path: "etc/syncd.yaml", Dir: "etc", Store: "var/syncd.db", PolicyPath: "etc/rules.yaml", Signals: "etc/signals.jsonl", KeysetFile: "etc/keys.json",
+		Path: "etc/syncd.yaml", Dir: "etc", Store: "var/syncd.db", PolicyPath: "etc/rules.yaml", KeysetFile: "etc/keys.json",
 		KeysetKMS: "hcvault://vault.acme.com:8200/transit/keys/syncd",
 		Horizon:   Horizon{Past: Duration(36 * time.Hour), Future: Duration(14 * 24 * time.Hour)}, Poll: Duration(5 * time.Second),
 		Serve: Serve{
@@ -261,7 +261,7 @@ func TestLoadErrors(t *testing.T) {
 		{"an import without a driver", conn + "policy: imports.yaml\n", `imports.yaml:3: import.gogle: unknown driver (did you mean "google"? ` + drivers + ")"},
 		{"a KMS key, no service", conn + "keyset_kms: vault://vault.acme.com/transit/keys/syncd\n", `syncd.yaml:2: keyset_kms must be the URI of a key such as ` + KMSWords + `, not "vault://vault.acme.com/transit/keys/syncd"`},
 		{"a KMS key, a version of it", conn + "keyset_kms: gcp-kms://projects/p/locations/l/keyRings/r/cryptoKeys/k/cryptoKeyVersions/1\n", `syncd.yaml:2: keyset_kms must be the URI of a key such as ` + KMSWords + `, not "gcp-kms://projects/p/locations/l/keyRings/r/cryptoKeys/k/cry…"`},
-		{"computed fields are no keys", conn + "path: x\n", `syncd.yaml:2: unknown key "path" (known here: store, policy, signals, keyset_file, keyset_kms, horizon, poll, poll_quiet, fresh, retention, clock, resolve_links, serve, push, log, deliver, connections)`},
+		{"computed fields are no keys", conn + "path: x\n", `syncd.yaml:2: unknown key "path" (known here: store, policy, keyset_file, keyset_kms, horizon, poll, poll_quiet, fresh, retention, clock, resolve_links, serve, push, log, deliver, connections)`},
 		{"deliver, as it was once", conn + "deliver: {file: x}\n", `syncd.yaml:2: deliver must be a list, not a group of keys, each with a name and one of file, chain`},
 		{"a target that goes nowhere", conn + "deliver:\n- name: a\n", "syncd.yaml:3: deliver[0] goes nowhere: add one of file, chain, with its settings"},
 		{"an unknown target", conn + "deliver:\n- name: a\n  fiel: {path: x}\n", `syncd.yaml:4: unknown key "fiel" (did you mean "file"? the targets are file, chain)`},

@@ -26,12 +26,7 @@ type exclusions struct {
 
 // NewDecider prepares what all decisions share.
 func NewDecider(p *Policy, d *Directory, s []Signal) *Decider {
-	x := &Decider{policy: p, directory: d, signals: map[string][]Signal{}, internal: foldDomains(p.Company.InternalDomains)}
-	for _, sig := range s {
-		for _, series := range seriesOf(sig) {
-			x.signals[series] = append(x.signals[series], sig)
-		}
-	}
+	x := &Decider{policy: p, directory: d, signals: bySeries(s), internal: foldDomains(p.Company.InternalDomains)}
 	x.excluded = exclusions{domains: foldDomains(p.Exclude.Domains), participants: map[string]int{}}
 	for i, a := range p.Exclude.Participants {
 		if _, listed := x.excluded.participants[fold(a)]; !listed {
@@ -42,6 +37,16 @@ func NewDecider(p *Policy, d *Directory, s []Signal) *Decider {
 		x.excluded.keywords = append(x.excluded.keywords, words(k))
 	}
 	return x
+}
+
+// WithSignals is x with what people said, instead of what x was made with.
+func (x *Decider) WithSignals(s []Signal) *Decider {
+	if len(s) == 0 && len(x.signals) == 0 {
+		return x
+	}
+	with := *x
+	with.signals = bySeries(s)
+	return &with
 }
 
 // WithAccess is x with the connections' state. Without it, access is concluded from the copies of each
@@ -94,6 +99,16 @@ func (x *Decider) Decide(m calendar.Meeting) Decision {
 		}
 	}
 	return dec
+}
+
+func bySeries(all []Signal) map[string][]Signal {
+	by := map[string][]Signal{}
+	for _, s := range all {
+		for _, series := range seriesOf(s) {
+			by[series] = append(by[series], s)
+		}
+	}
+	return by
 }
 
 // seriesOf are the series that a signal may be about. It names a meeting or a series, and a UID may have

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"example.com/syncd/calendar"
+	"example.com/syncd/eligibility"
 )
 
 // Catalog is what people and programs look up in a store, page by page. Lists are in the order of start and id (or as
@@ -109,6 +110,12 @@ type ConnectionCount struct {
 	Held            int       // that were suddenly empty
 	Failing         int       // whose last pull failed for another reason
 	ReadAt          time.Time // when one of them was read last; zero: never
+}
+
+// Said is a signal in the order in which they were given.
+type Said struct {
+	Seq int64 // grows
+	eligibility.Signal
 }
 
 // A HeldLetter is a mail of which nobody knows whether to believe it.

@@ -109,7 +109,11 @@ func (e *Engine) decide(tx Tx, judge Judge, now time.Time) (next Decision, chang
 	if err != nil {
 		return next, false, err
 	}
-	next = judge.Decide(m)
+	said, err := tx.Signals()
+	if err != nil {
+		return next, false, err
+	}
+	next = judge.Decide(m, said)
 	next.DecidedAt = now
 	if len(m.Copies) == 0 {
 		if !known {

@@ -74,12 +74,6 @@ func (c Connection) String() string { return c.Driver + ":" + c.Account }
 type Rules struct {
 	Policy    *eligibility.Policy
 	Directory *eligibility.Directory
-	Signals   []eligibility.Signal
-}
-
-// Decider decides by these rules.
-func (r Rules) Decider() *eligibility.Decider {
-	return eligibility.NewDecider(r.Policy, r.Directory, r.Signals)
 }
 
 // An Engine runs the pipeline.
@@ -136,7 +130,7 @@ func New(c Config) (*Engine, error) {
 
 // use makes everything read and decided by r from now on.
 func (e *Engine) use(r Rules) error {
-	x := &rules{Rules: r, decider: r.Decider(), reading: r.Policy.Reading()}
+	x := &rules{Rules: r, decider: eligibility.NewDecider(r.Policy, r.Directory, nil), reading: r.Policy.Reading()}
 	for _, m := range r.Policy.Directory.Members {
 		x.members = append(x.members, m.Email)
 	}
@@ -158,9 +152,8 @@ func (e *Engine) use(r Rules) error {
 		Version     string
 		Links       int
 		Policy      *eligibility.Policy
-		Signals     []eligibility.Signal
 		Connections []string
-	}{e.Version, linkparse.Version, r.Policy, r.Signals, names})
+	}{e.Version, linkparse.Version, r.Policy, names})
 	if err != nil {
 		return fmt.Errorf("fingerprint of the rules: %w", err)
 	}

@@ -168,17 +168,27 @@ func TestReadingChangeListsAnew(t *testing.T) {
 func TestNewRules(t *testing.T) {
 	d := newDaemon(t, "ana@acme.com", "bo@acme.com")
 	d.tn.log("ana@acme.com").put(call("u1", "91234567890", 48, "joe@globex.com"))
-	rules := func(exclude string, signals ...eligibility.Signal) engine.Rules {
+	rules := func(exclude string) engine.Rules {
 		p := *d.policy
 		if exclude != "" {
 			p.Exclude.Domains = []string{exclude}
 		}
-		return engine.Rules{Policy: &p, Directory: eligibility.NewDirectory(p.Directory.Members), Signals: signals}
+		return engine.Rules{Policy: &p, Directory: eligibility.NewDirectory(p.Directory.Members)}
 	}
 	skip := eligibility.Signal{Meeting: "u1", Email: "ana@acme.com", Signal: eligibility.SignalSkip, At: began}
 	wish := skip
 	wish.Signal, wish.At = eligibility.SignalRecord, began.Add(time.Minute)
-	err := d.session(func(e *engine.Engine, _ *store.Store) error {
+	err := d.session(func(e *engine.Engine, st *store.Store) error {
+		say := func(s eligibility.Signal) {
+			if err := st.Signals().Say(t.Context(), s); err != nil {
+				t.Error(err)
+			}
+		}
+		takeBack := func() {
+			if n, err := st.Signals().TakeBack(t.Context(), "u1", "Ana@acme.com", d.now); err != nil || n == 0 {
+				t.Errorf("%d were taken back: %v", n, err)
+			}
+		}
 		for _, step := range []struct {
 			about string
 			do    func()
@@ -189,12 +199,15 @@ func TestNewRules(t *testing.T) {
 			{"they are not any more", func() { e.SetRules(rules("")) }, 1},
 			{"bad rules change nothing", func() { e.RulesFailed(errors.New("policy.yaml:3: no")) }, 1},
 			{"good rules again", func() { e.SetRules(rules("")) }, 1},
-			{"skipped", func() { e.SetRules(rules("", skip)) }, 0},
+			{"skipped", func() { say(skip) }, 0},
 			{"moved, and still skipped", func() { d.tn.log("ana@acme.com").put(call("u1", "91234567890", 60, "joe@globex.com")) }, 0},
 			{"on another calendar, and still skipped", func() { d.tn.log("bo@acme.com").put(call("u1", "91234567890", 60, "joe@globex.com")) }, 0},
 			{"listed anew, and still skipped", func() { d.tn.log("ana@acme.com").oldest = len(d.tn.log("ana@acme.com").changes) + 1 }, 0},
-			{"recorded after all", func() { e.SetRules(rules("", skip, wish)) }, 1},
-			{"which does not lift what protects people", func() { e.SetRules(rules("globex.com", wish)) }, 0},
+			{"recorded after all", func() { say(wish) }, 1},
+			{"which does not lift what protects people", func() { e.SetRules(rules("globex.com")) }, 0},
+			{"and is still wished", func() { e.SetRules(rules("")) }, 1},
+			{"all of it taken back, and skipped once more", func() { takeBack(); say(skip) }, 0},
+			{"which is taken back, too", takeBack, 1},
 		} {
 			step.do()
 			if bad := step.about == "bad rules change nothing"; bad != (e.Health(t.Context()).Rules != "") {

@@ -24,27 +24,27 @@ func NewJudge(x *eligibility.Decider, sources []SourceState, connected func(cale
 	}
 }
 
-// Decide decides the meeting that the store has.
-func (j Judge) Decide(m calendar.Meeting) Decision {
+// Decide decides the meeting that the store has, of which people said this.
+func (j Judge) Decide(m calendar.Meeting, said []eligibility.Signal) Decision {
 	copies := slices.Clone(m.Copies)
 	for i, c := range copies {
 		copies[i].Source.NoAccess = c.Source.NoAccess || !j.connected(c.Source)
 	}
-	d := Decision{Decision: j.now.Decide(calendar.Meeting{Key: m.Key, Copies: copies})}
+	d := Decision{Decision: j.now.WithSignals(said).Decide(calendar.Meeting{Key: m.Key, Copies: copies})}
 	if !d.Record {
-		d.Held = j.held(m)
+		d.Held = j.held(m, said)
 	}
 	return d
 }
 
 // held is the decision to record m that would stand if no access had been lost, or nil. What a lost
 // access hides may be as it was, so nothing is cancelled because of it.
-func (j Judge) held(m calendar.Meeting) *eligibility.Decision {
+func (j Judge) held(m calendar.Meeting, said []eligibility.Signal) *eligibility.Decision {
 	m.Copies = slices.Clone(m.Copies)
 	for i := range m.Copies {
 		m.Copies[i].Source.NoAccess = !j.connected(m.Copies[i].Source)
 	}
-	if d := j.whole.Decide(m); d.Record {
+	if d := j.whole.WithSignals(said).Decide(m); d.Record {
 		return &d
 	}
 	return nil

@@ -213,6 +213,8 @@ type Tx interface {
 	Key() calendar.Key
 	// Meeting has all copies of the meeting; none if it is no more.
 	Meeting() (calendar.Meeting, error)
+	// Signals are what people said of the meeting, or of its series.
+	Signals() ([]eligibility.Signal, error)
 	// Decision is the one in force, if any.
 	Decision() (Decision, bool, error)
 	// PutDecision replaces it.
@@ -254,7 +256,7 @@ type Read struct {
 // ErrStale: another process was faster. What was to be stored is outdated, and nothing was stored.
 var ErrStale = errors.New("somebody else was faster")
 
-// A Basis is what decisions are based on besides the meetings: rules, by their fingerprint, and which calendars can be
+// A Basis is what decisions are based on besides the meetings and what people said of them: rules, by their fingerprint, and which calendars can be
 // read, by Access's count.
 type Basis struct {
 	Rules  string
@@ -334,6 +336,8 @@ type Reader interface {
 	Chores(ctx context.Context) ([]Chore, error)
 	// Meeting has all copies of the meeting; none if it is unknown.
 	Meeting(ctx context.Context, k calendar.Key) (calendar.Meeting, error)
+	// SignalsAbout are what people said of the meeting, or of its series.
+	SignalsAbout(ctx context.Context, k calendar.Key) ([]eligibility.Signal, error)
 }
 
 // A Revision is a revision of a schedule in the feed of all.

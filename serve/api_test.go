@@ -341,6 +341,23 @@ func TestWhatPeopleDo(t *testing.T) {
 	if about := all(t, w, "/api/v1/signals?meeting="+url.QueryEscape(series), 2, func(p api.SignalPage) []eligibility.Signal { return p.Signals }, func(p api.SignalPage) string { return p.Next }); len(about) != 2 {
 		t.Errorf("about %s: %+v", series, about)
 	}
+	for _, c := range []struct {
+		token, query string
+		want, left   int
+	}{
+		{"signals", "meeting=" + url.QueryEscape(one), 204, 3},
+		{"signals", "meeting=" + url.QueryEscape(one), 404, 3},
+		{"signals", "meeting=" + url.QueryEscape(series) + "&email=ana@acme.com", 404, 3}, // it was said of the whole series
+		{"signals", "meeting=" + url.QueryEscape(one) + "&email=bo@acme.com", 403, 3},
+		{"admin", "meeting=" + url.QueryEscape(one) + "&email=BO@acme.com", 204, 2},
+		{"admin", "meeting=" + url.QueryEscape(one), 422, 2},
+		{"read", "meeting=" + url.QueryEscape("series/0@acme.com"), 403, 2},
+		{"signals", "meeting=" + url.QueryEscape("series/0@acme.com"), 204, 0},
+	} {
+		if rec := w.do("DELETE", "/api/v1/signals?"+c.query, w.tokens[c.token], ""); rec.Code != c.want || w.said(t) != c.left {
+			t.Errorf("%s takes back %s: %d %s, want %d; %d are left, want %d", c.token, c.query, rec.Code, rec.Body, c.want, w.said(t), c.left)
+		}
+	}
 	var me api.Me
 	w.get(t, "/api/v1/me", &me)
 	if len(me.Scopes) != 5 || me.Person {

@@ -86,6 +86,9 @@ func (d *document) conforms(t testing.TB, o documented, what string, rec *httpte
 	}
 	kind := rec.Header().Get("Content-Type")
 	content, _ := described["content"].(map[string]any)
+	if content == nil && kind == "" && rec.Body.Len() == 0 {
+		return
+	}
 	if content[kind] == nil {
 		t.Errorf("%s %s: %s with the type %q, which is not documented", o.id, what, status, kind)
 		return
@@ -143,6 +146,10 @@ func TestAnswers(t *testing.T) {
 		{"giveSignal", "POST", "/api/v1/signals", "signals", `{"meeting":"none","signal":"skip"}`, 422},
 		{"giveSignal", "POST", "/api/v1/signals", "signals", `{`, 400},
 		{"listSignals", "GET", "/api/v1/signals", "signals", "", 200},
+		{"takeBackSignals", "DELETE", "/api/v1/signals?meeting=" + url.QueryEscape(one), "signals", "", 204},
+		{"takeBackSignals", "DELETE", "/api/v1/signals?meeting=" + url.QueryEscape(one), "signals", "", 404},
+		{"takeBackSignals", "DELETE", "/api/v1/signals", "signals", "", 422},
+		{"takeBackSignals", "DELETE", "/api/v1/signals?meeting=x&email=bo@acme.com", "signals", "", 403},
 		{"listDeliveries", "GET", "/api/v1/deliveries", "deliveries", "", 200},
 		{"retryDelivery", "POST", "/api/v1/deliveries/3/retry", "deliveries", "", 200},
 		{"retryDelivery", "POST", "/api/v1/deliveries/1/retry", "deliveries", "", 409},

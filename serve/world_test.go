@@ -36,7 +36,6 @@ type world struct {
 	store      *store.Store
 	api        *api.API
 	doors      *access.Doors
-	signals    *notes
 	deliveries *mailbag
 	tokens     map[string]string // by what they are for
 	log        *strings.Builder
@@ -84,7 +83,7 @@ func openWorld(t testing.TB, file string, change ...func(*access.Config, *api.Co
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { st.Close() })
-	w := &world{store: st, signals: &notes{}, deliveries: &mailbag{}, tokens: map[string]string{}, log: &strings.Builder{}, clock: now}
+	w := &world{store: st, deliveries: &mailbag{}, tokens: map[string]string{}, log: &strings.Builder{}, clock: now}
 	log := slog.New(slog.NewTextHandler(lines{&sync.Mutex{}, w.log}, nil))
 	key, err := st.ServeKey(t.Context(), "cursors")
 	if err != nil {
@@ -95,7 +94,7 @@ func openWorld(t testing.TB, file string, change ...func(*access.Config, *api.Co
 		Rates: access.Rates{PerIdentity: 1e6, PerAddress: 1e6},
 	}
 	ac := api.Config{
-		Catalog: st.Catalog(), Signals: w.signals, Deliveries: w.deliveries, Key: key, Version: "test", Now: w.Now, Log: log,
+		Catalog: st.Catalog(), Signals: st.Signals(), Deliveries: w.deliveries, Key: key, Version: "test", Now: w.Now, Log: log,
 		Health: func(context.Context) engine.Health {
 			return engine.Health{RoundAt: now, Connections: map[string]string{"google:acme.com": "", "outlook:new": "no access"}, Rules: "policy.yaml:3: no"}
 		},
@@ -172,24 +171,14 @@ func (w *world) get(t testing.TB, target string, into any) http.Header {
 	return rec.Header()
 }
 
-// notes are signals in memory.
-type notes struct {
-	mu  sync.Mutex
-	all []eligibility.Signal
-	err error
-}
-
-func (n *notes) Signals() ([]eligibility.Signal, error) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	return append([]eligibility.Signal{}, n.all...), n.err
-}
-
-func (n *notes) Signal(s eligibility.Signal) error {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	n.all = append(n.all, s)
-	return n.err
+// said is how many signals there are.
+func (w *world) said(t testing.TB) int {
+	t.Helper()
+	all, err := w.store.Signals().All(t.Context(), "", 0, 1000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return len(all)
 }
 
 // mailbag are deliveries in memory, the oldest first.

@@ -189,6 +189,8 @@ func (t *tx) Decision() (engine.Decision, bool, error) {
 	return d, err == nil, err
 }
 
+func (t *tx) Signals() ([]eligibility.Signal, error) { return signalsAbout(t.ctx, t.Queries, t.key) }
+
 func toDecision(r db.Decision) (engine.Decision, error) {
 	d := engine.Decision{DecidedAt: fromMS(r.DecidedAt), Seq: r.Seq}
 	if err := json.Unmarshal([]byte(r.Data), &d.Decision); err != nil {

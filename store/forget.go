@@ -20,7 +20,9 @@ type Forgotten struct {
 	Letters   int
 	Tokens    int // of the API, that spoke for the person
 	Sessions  int // in which the person was logged in
+	Signals   int // what the person said of meetings
 	Upcoming  int // meetings on other people's calendars that have not ended: they leave when they have, by retention
+	Said      int // what the person said of meetings that have not ended: it protects them
 }
 
 // Forget takes a person out of a store on which daemons may be working: their calendars, what they have granted, and every
@@ -67,6 +69,9 @@ func forget(ctx context.Context, q *db.Queries, address string, now time.Time, f
 		return err
 	}
 	if err := forgetVisits(ctx, q, address, f); err != nil {
+		return err
+	}
+	if err := forgetSignals(ctx, q, address, now, f); err != nil {
 		return err
 	}
 	letters, err := q.LettersWithPerson(ctx, db.LettersWithPersonParams{Address: address, About: about(address), Now: ms(now)})
@@ -143,6 +148,19 @@ func forgetVisits(ctx context.Context, q *db.Queries, address string, f *Forgott
 		}
 		more = len(rows) == some
 	}
+	return nil
+}
+
+func forgetSignals(ctx context.Context, q *db.Queries, address string, now time.Time, f *Forgotten) error {
+	n, err := q.ForgetSignals(ctx, db.ForgetSignalsParams{Email: address, Now: ms(now)})
+	if err != nil {
+		return fmt.Errorf("take out what was said: %w", err)
+	}
+	left, err := q.CountSignalsOfPerson(ctx, address)
+	if err != nil {
+		return fmt.Errorf("count what was said: %w", err)
+	}
+	f.Signals, f.Said = int(n), int(left)
 	return nil
 }
 

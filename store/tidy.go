@@ -79,7 +79,7 @@ func tidyDecisions(ctx context.Context, q *db.Queries, before int64, n int32) (i
 	}
 	timeless, err := q.TidyTimeless(ctx, db.TidyTimelessParams{Before: before, Most: n})
 	for _, m := range append(meetings, timeless...) {
-		for _, drop := range []func(context.Context, string) error{q.DropCalls, q.DropDecision, q.DropUndecided} {
+		for _, drop := range []func(context.Context, string) error{q.DropCalls, q.DropDecision, q.DropUndecided, q.DropSignalsOfEnded} {
 			if err := drop(ctx, m); err != nil {
 				return 0, err
 			}

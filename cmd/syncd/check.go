@@ -9,7 +9,6 @@ import (
 	"maps"
 	"os"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -35,15 +34,8 @@ func (c *checkCommand) Run(ctx context.Context, s streams) error {
 	if err != nil {
 		return err
 	}
-	rules, err := loadRules(cfg)
-	if err != nil {
-		return usageError{err}
-	}
 	d := &doctor{out: s.out}
 	d.ok("configuration "+cfg.Path+", policy "+cfg.PolicyPath, fmt.Sprintf("%d members", len(cfg.Policy.Directory.Members)))
-	if cfg.Signals != "" {
-		d.ok("signals "+cfg.Signals, strconv.Itoa(len(rules.Signals)))
-	}
 	usable, sealed := d.store(ctx, cfg), cfg.KeysetFile != "" || os.Getenv(keysetVariable) != ""
 	var vault *store.Vault
 	if usable {

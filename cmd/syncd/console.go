@@ -18,9 +18,9 @@ import (
 )
 
 // newPages are the pages for people, for whoever the doors have let in who may read.
-func newPages(cfg *config.Config, e *engine.Engine, st *store.Store, rules *following, signals *signalFile, ch *changes, log *slog.Logger) (http.Handler, error) {
+func newPages(cfg *config.Config, e *engine.Engine, st *store.Store, rules *following, ch *changes, log *slog.Logger) (http.Handler, error) {
 	data := newConsoleData(cfg, e, st, rules)
-	actions := &consoleActions{consoleData: data, catalog: st.Catalog(), signals: signals, changed: ch.tell, log: log}
+	actions := &consoleActions{consoleData: data, catalog: st.Catalog(), signals: st.Signals(), changed: ch.tell, log: log}
 	flow, err := newFlow(cfg, e, ch)
 	if err != nil {
 		return nil, err

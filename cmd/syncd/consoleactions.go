@@ -24,7 +24,7 @@ import (
 type consoleActions struct {
 	*consoleData
 	catalog engine.Catalog
-	signals *signalFile // nil: there is no place for what people say
+	signals *store.Signals
 	changed func()
 	log     *slog.Logger
 
@@ -38,11 +38,11 @@ var acts = map[console.Act]tokens.Scope{
 	console.Say: tokens.Signals, console.Retry: tokens.Deliveries, console.Release: tokens.Quarantine, console.Try: tokens.Admin, console.Connect: tokens.Admin,
 }
 
-// mayAct reports whether somebody may do that. Nobody says anything where there is no place for it.
+// mayAct reports whether somebody may do that.
 func (a *consoleActions) mayAct(ctx context.Context, act console.Act) bool {
 	scope, known := acts[act]
 	status, _ := access.Denied(ctx, scope)
-	return known && status == 0 && (act != console.Say || a.signals != nil)
+	return known && status == 0
 }
 
 // visitor is who is logged in.
@@ -76,15 +76,12 @@ func (a *consoleActions) noted(ctx context.Context, what string, args ...any) {
 // Say notes what somebody wants of a meeting. Who has logged in with a token that speaks for nobody is named by the
 // token's id, and not by its name, which might be somebody else's address.
 func (a *consoleActions) Say(ctx context.Context, _ string, k calendar.Key, signal string) error {
-	if a.signals == nil {
-		return errors.New("there is no place for what people say of meetings: set signals in the configuration")
-	}
 	who, _ := access.From(ctx)
 	s := eligibility.Signal{Meeting: k, Email: who.Email, Signal: signal, At: a.engine.Now().UTC().Truncate(time.Second)}
 	if s.Email == "" {
 		s.Email = who.ID
 	}
-	if err := a.signals.Signal(s); err != nil {
+	if err := a.signals.Say(ctx, s); err != nil {
 		return a.broken(ctx, "a signal could not be noted", err)
 	}
 	a.noted(ctx, "a signal was given", "signal", signal)
@@ -138,7 +135,7 @@ func (a *consoleActions) Try(ctx context.Context, _ string, policy []byte) (what
 	return whatif.Trial{
 		Reader: a.store, Now: a.engine.Now(), Current: now.Policy, File: a.cfg.PolicyPath, Drivers: driverNames(),
 		Judge: func(p *eligibility.Policy) engine.Judge {
-			x := eligibility.NewDecider(p, eligibility.NewDirectory(p.Directory.Members), now.Signals)
+			x := eligibility.NewDecider(p, eligibility.NewDirectory(p.Directory.Members), nil)
 			return engine.NewJudge(x, sources, configured(a.cfg))
 		},
 	}.Try(ctx, policy)

@@ -2,12 +2,19 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
 	"slices"
 
 	"example.com/syncd/calendar"
 	"example.com/syncd/config"
 	"example.com/syncd/eligibility"
+	"example.com/syncd/internal/jsonl"
 )
 
 // decideCommand decides events that are given to it.
@@ -58,4 +65,46 @@ func (c *decideCommand) Run(s streams) error {
 		return errPartly
 	}
 	return nil
+}
+
+// readSignals reads what people said of meetings. A signal may protect somebody, so a file with a bad
+// line is no good at all.
+func readSignals(file string) ([]eligibility.Signal, error) {
+	if file == "" {
+		return nil, nil
+	}
+	f, err := os.Open(file)
+	if err != nil {
+		return nil, fmt.Errorf("signals: %w", err)
+	}
+	defer f.Close()
+	var signals []eligibility.Signal
+	errs := jsonl.Each(file, f, func(line []byte) error {
+		sig, err := parseSignal(line)
+		signals = append(signals, sig)
+		return err
+	})
+	return signals, errors.Join(errs...)
+}
+
+// parseSignal reads one line.
+func parseSignal(line []byte) (eligibility.Signal, error) {
+	var sig eligibility.Signal
+	d := json.NewDecoder(bytes.NewReader(line))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&sig); err != nil {
+		return sig, jsonl.Plain(err)
+	}
+	if _, err := d.Token(); err != io.EOF { // two torn lines that grew together: one would be lost
+		return sig, errors.New("more than one JSON value on the line")
+	}
+	switch {
+	case sig.Meeting == "":
+		return sig, errors.New(`the key "meeting" is missing or empty`)
+	case sig.At.IsZero():
+		return sig, errors.New(`the key "at" is missing`)
+	case !sig.Known():
+		return sig, fmt.Errorf("%q is no signal; it is one of opt_out, skip, record", sig.Signal)
+	}
+	return sig, nil
 }

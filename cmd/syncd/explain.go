@@ -81,9 +81,13 @@ func printMatches(w io.Writer, found []engine.Decision) {
 func openStore(ctx context.Context, cfg *config.Config, name string) (*store.Reader, error) {
 	r, err := store.OpenReader(ctx, cfg.Store)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("there is no store at %s yet; let \"syncd run --config %s\" read the calendars first", cfg.Store, name)
+		return nil, noStore(cfg, name)
 	}
 	return r, err
+}
+
+func noStore(cfg *config.Config, name string) error {
+	return fmt.Errorf("there is no store at %s yet; let \"syncd run --config %s\" read the calendars first", cfg.Store, name)
 }
 
 // find looks for meetings. There is at least one, or an error.

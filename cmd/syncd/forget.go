@@ -33,7 +33,7 @@ func (c *forgetCommand) Run(ctx context.Context, s streams) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(s.out, "taken out: %d calendars with all that they held, %d grants, %d meetings that have ended, %d letters, %d tokens, %d log-ins\n", f.Calendars, f.Grants, f.Meetings, f.Letters, f.Tokens, f.Sessions)
+	fmt.Fprintf(s.out, "taken out: %d calendars with all that they held, %d grants, %d meetings that have ended, %d letters, %d tokens, %d log-ins, %d signals\n", f.Calendars, f.Grants, f.Meetings, f.Letters, f.Tokens, f.Sessions, f.Signals)
 	if f.Upcoming > 0 {
 		fmt.Fprintf(s.out, "left: %d meetings to come, which stand on others' calendars; they leave %s after they have ended, or when you run this again then\n", f.Upcoming, cfg.Retention)
 	}
@@ -45,8 +45,8 @@ func (c *forgetCommand) Run(ctx context.Context, s streams) error {
 	if f.Calendars > 0 {
 		fmt.Fprintln(s.err, "if a connection may still read the calendar it is read again: take the person off its roster as well")
 	}
-	if cfg.Signals != "" {
-		fmt.Fprintf(s.err, "what they said of meetings is in %s, since it protects them; its lines may be taken out by hand\n", cfg.Signals)
+	if f.Said > 0 {
+		fmt.Fprintf(s.out, "left: %d signals of meetings to come, since they protect the person; \"syncd signal take_back\" takes them out\n", f.Said)
 	}
 	return nil
 }

@@ -32,10 +32,6 @@ func (c *policyDiffCommand) Run(ctx context.Context, s streams) error {
 	if err != nil {
 		return usageError{err}
 	}
-	signals, err := signalsOf(cfg)
-	if err != nil {
-		return usageError{err}
-	}
 	st, err := openStore(ctx, cfg, c.Config)
 	if err != nil {
 		return err
@@ -46,7 +42,7 @@ func (c *policyDiffCommand) Run(ctx context.Context, s streams) error {
 		return fmt.Errorf("read the sources: %w", err)
 	}
 	judge := func(p *eligibility.Policy) engine.Judge {
-		x := eligibility.NewDecider(p, eligibility.NewDirectory(p.Directory.Members), signals)
+		x := eligibility.NewDecider(p, eligibility.NewDirectory(p.Directory.Members), nil)
 		return engine.NewJudge(x, sources, configured(cfg))
 	}
 	differences, same, err := whatif.Compare(ctx, st, judge(cfg.Policy), judge(other), clock(cfg)())

@@ -1,13 +1,8 @@
 package main
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
-	"io"
-	"io/fs"
 	"log/slog"
 	"maps"
 	"os"
@@ -16,28 +11,15 @@ import (
 	"example.com/syncd/config"
 	"example.com/syncd/eligibility"
 	"example.com/syncd/engine"
-	"example.com/syncd/internal/jsonl"
 )
 
-// loadRules puts together what the configuration has read, and what people said.
-func loadRules(cfg *config.Config) (engine.Rules, error) {
-	signals, err := signalsOf(cfg)
-	if err != nil {
-		return engine.Rules{}, err
-	}
-	return engine.Rules{
-		Policy: cfg.Policy, Directory: eligibility.NewDirectory(cfg.Policy.Directory.Members), Signals: signals,
-	}, nil
+// rulesOf are those that the configuration has read.
+func rulesOf(cfg *config.Config) engine.Rules {
+	return engine.Rules{Policy: cfg.Policy, Directory: eligibility.NewDirectory(cfg.Policy.Directory.Members)}
 }
 
 // ruleFiles are the files that rules come from.
-func ruleFiles(cfg *config.Config) []string {
-	files := config.PolicyFiles(cfg.PolicyPath, cfg.Policy)
-	if cfg.Signals != "" {
-		files = append(files, cfg.Signals)
-	}
-	return files
-}
+func ruleFiles(cfg *config.Config) []string { return config.PolicyFiles(cfg.PolicyPath, cfg.Policy) }
 
 // lookEvery is how often the files of the rules are looked at. What has changed must have stayed as it is
 // from one look to the next: a file that is being written is no file yet.
@@ -53,7 +35,7 @@ type adopter interface {
 	RulesFailed(error)
 }
 
-// watchRules reads policy, directory and signals again when one of their files changes. What can't be read
+// watchRules reads policy and directory again when one of their files changes. What can't be read
 // changes nothing: the rules in force stay in force, and the log says what to mend.
 func watchRules(ctx context.Context, cfg *config.Config, e adopter, log *slog.Logger) error {
 	current := *cfg
@@ -98,7 +80,7 @@ func watchRules(ctx context.Context, cfg *config.Config, e adopter, log *slog.Lo
 			}
 		}
 		e.SetRules(rules)
-		log.Info("the rules have changed; every meeting is decided again", "members", len(rules.Policy.Directory.Members), "signals", len(rules.Signals))
+		log.Info("the rules have changed; every meeting is decided again", "members", len(rules.Policy.Directory.Members))
 	}
 }
 
@@ -116,7 +98,7 @@ func reload(cfg *config.Config) (engine.Rules, error) {
 	if cfg.Policy, err = config.LoadPolicy(cfg.PolicyPath, driverNames()...); err != nil {
 		return engine.Rules{}, err
 	}
-	return loadRules(cfg)
+	return rulesOf(cfg), nil
 }
 
 func driverNames() []string {
@@ -141,63 +123,4 @@ func stamps(files []string) map[string]stamp {
 		}
 	}
 	return all
-}
-
-// signalsOf are what people said of a daemon's meetings. A file that is not there may have got lost, and what protects
-// people with it; of recorded tenants there is nobody to protect.
-func signalsOf(cfg *config.Config) ([]eligibility.Signal, error) {
-	if !cfg.Clock.IsZero() {
-		return readSignalsIfAny(cfg.Signals)
-	}
-	return readSignals(cfg.Signals)
-}
-
-// readSignalsIfAny is readSignals, but finds none where there is no file.
-func readSignalsIfAny(file string) ([]eligibility.Signal, error) {
-	if _, err := os.Stat(file); errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	return readSignals(file)
-}
-
-// readSignals reads what people said of meetings. A signal may protect somebody, so a file with a bad
-// line is no good at all.
-func readSignals(file string) ([]eligibility.Signal, error) {
-	if file == "" {
-		return nil, nil
-	}
-	f, err := os.Open(file)
-	if err != nil {
-		return nil, fmt.Errorf("signals: %w; create an empty file if nobody has said anything yet", err)
-	}
-	defer f.Close()
-	var signals []eligibility.Signal
-	errs := jsonl.Each(file, f, func(line []byte) error {
-		sig, err := parseSignal(line)
-		signals = append(signals, sig)
-		return err
-	})
-	return signals, errors.Join(errs...)
-}
-
-// parseSignal reads one line.
-func parseSignal(line []byte) (eligibility.Signal, error) {
-	var sig eligibility.Signal
-	d := json.NewDecoder(bytes.NewReader(line))
-	d.DisallowUnknownFields()
-	if err := d.Decode(&sig); err != nil {
-		return sig, jsonl.Plain(err)
-	}
-	if _, err := d.Token(); err != io.EOF { // two torn lines that grew together: one would be lost
-		return sig, errors.New("more than one JSON value on the line")
-	}
-	switch {
-	case sig.Meeting == "":
-		return sig, errors.New(`the key "meeting" is missing or empty`)
-	case sig.At.IsZero():
-		return sig, errors.New(`the key "at" is missing`)
-	case !sig.Known():
-		return sig, fmt.Errorf("%q is no signal; it is one of opt_out, skip, record", sig.Signal)
-	}
-	return sig, nil
 }

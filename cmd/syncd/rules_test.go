@@ -44,8 +44,7 @@ func TestWatchRules(t *testing.T) {
 	const policy = "directory:\n  file: people.csv\n"
 	write("policy.yaml", policy)
 	write("people.csv", "email,seat\nana@acme.com,yes\n")
-	write("signals.jsonl", "")
-	cfg := &config.Config{PolicyPath: filepath.Join(dir, "policy.yaml"), Signals: filepath.Join(dir, "signals.jsonl")}
+	cfg := &config.Config{PolicyPath: filepath.Join(dir, "policy.yaml")}
 	var err error
 	if cfg.Policy, err = config.LoadPolicy(cfg.PolicyPath); err != nil {
 		t.Fatal(err)
@@ -57,46 +56,43 @@ func TestWatchRules(t *testing.T) {
 		done := make(chan error)
 		go func() { done <- watchRules(ctx, cfg, &got, slog.New(slog.NewTextHandler(&log, nil))) }()
 		for _, step := range []struct {
-			about          string
-			do             func()
-			sets, fails    int // so far
-			members, words int // in force
+			about       string
+			do          func()
+			sets, fails int // so far
+			members     int // in force
 		}{
-			{"nothing", func() {}, 0, 0, 0, 0},
-			{"somebody joins", func() { write("people.csv", "email,seat\nana@acme.com,yes\nbo@acme.com,yes\n") }, 1, 0, 2, 0},
-			{"a bad directory", func() { write("people.csv", "email,seat\nana@acme.com,maybe\n") }, 1, 1, 2, 0},
-			{"it is still bad", func() {}, 1, 1, 2, 0},
-			{"an empty one", func() { write("people.csv", "") }, 1, 2, 2, 0},
-			{"mended", func() { write("people.csv", "email\nana@acme.com\nbo@acme.com\ncy@acme.com\n") }, 2, 2, 3, 0},
-			{"somebody says something", func() {
-				write("signals.jsonl", `{"meeting":"u","email":"ana@acme.com","signal":"skip","at":"2026-11-23T08:00:00Z"}`+"\n")
-			}, 3, 2, 3, 1},
+			{"nothing", func() {}, 0, 0, 0},
+			{"somebody joins", func() { write("people.csv", "email,seat\nana@acme.com,yes\nbo@acme.com,yes\n") }, 1, 0, 2},
+			{"a bad directory", func() { write("people.csv", "email,seat\nana@acme.com,maybe\n") }, 1, 1, 2},
+			{"it is still bad", func() {}, 1, 1, 2},
+			{"an empty one", func() { write("people.csv", "") }, 1, 2, 2},
+			{"mended", func() { write("people.csv", "email\nana@acme.com\nbo@acme.com\ncy@acme.com\n") }, 2, 2, 3},
 			{"another directory", func() {
 				write("new.jsonl", `{"email":"eve@acme.com"}`+"\n")
 				write("policy.yaml", "directory:\n  file: new.jsonl\n")
-			}, 4, 2, 1, 1},
-			{"a change of that one", func() { write("new.jsonl", `{"email":"eve@acme.com"}`+"\n"+`{"email":"fay@acme.com"}`+"\n") }, 5, 2, 2, 1},
-			{"the old one does not matter any more", func() { write("people.csv", "x") }, 5, 2, 2, 1},
-			{"an unknown driver", func() { write("policy.yaml", "import: {gogle: {enabled: true}}\n") }, 5, 3, 2, 1},
-			{"gone", func() { must(t, os.Remove(filepath.Join(dir, "policy.yaml"))) }, 5, 4, 2, 1},
-			{"back", func() { write("policy.yaml", "directory:\n  file: new.jsonl\n") }, 6, 4, 2, 1},
-			{"cut off before the directory", func() { write("policy.yaml", "company: {name: acme}\n") }, 6, 5, 2, 1},
-			{"a directory that is not there yet", func() { write("policy.yaml", "directory:\n  file: late.jsonl\n") }, 6, 6, 2, 1},
+			}, 3, 2, 1},
+			{"a change of that one", func() { write("new.jsonl", `{"email":"eve@acme.com"}`+"\n"+`{"email":"fay@acme.com"}`+"\n") }, 4, 2, 2},
+			{"the old one does not matter any more", func() { write("people.csv", "x") }, 4, 2, 2},
+			{"an unknown driver", func() { write("policy.yaml", "import: {gogle: {enabled: true}}\n") }, 4, 3, 2},
+			{"gone", func() { must(t, os.Remove(filepath.Join(dir, "policy.yaml"))) }, 4, 4, 2},
+			{"back", func() { write("policy.yaml", "directory:\n  file: new.jsonl\n") }, 5, 4, 2},
+			{"cut off before the directory", func() { write("policy.yaml", "company: {name: acme}\n") }, 5, 5, 2},
+			{"a directory that is not there yet", func() { write("policy.yaml", "directory:\n  file: late.jsonl\n") }, 5, 6, 2},
 			{"it comes", func() {
 				write("late.jsonl", `{"email":"eve@acme.com"}`+"\n"+`{"email":"fay@acme.com"}`+"\n")
 				time.Sleep(retryEvery)
-			}, 7, 6, 2, 1},
-			{"back again", func() { write("policy.yaml", "directory:\n  file: new.jsonl\n") }, 8, 6, 2, 1},
+			}, 6, 6, 2},
+			{"back again", func() { write("policy.yaml", "directory:\n  file: new.jsonl\n") }, 7, 6, 2},
 		} {
 			step.do()
 			time.Sleep(3 * lookEvery)
 			synctest.Wait()
-			members, words := 0, 0
+			members := 0
 			if n := len(got.rules); n > 0 {
-				members, words = len(got.rules[n-1].Policy.Directory.Members), len(got.rules[n-1].Signals)
+				members = len(got.rules[n-1].Policy.Directory.Members)
 			}
-			if now := fmt.Sprint(len(got.rules), len(got.failed), members, words); now != fmt.Sprint(step.sets, step.fails, step.members, step.words) {
-				t.Fatalf("%s: sets, failures, members, signals %s, want %+v\n%s", step.about, now, step, &log)
+			if now := fmt.Sprint(len(got.rules), len(got.failed), members); now != fmt.Sprint(step.sets, step.fails, step.members) {
+				t.Fatalf("%s: sets, failures, members %s, want %+v\n%s", step.about, now, step, &log)
 			}
 		}
 		// Somebody writes for a while: nothing is read before it has settled.
@@ -108,7 +104,7 @@ func TestWatchRules(t *testing.T) {
 		write("new.jsonl", `{"email":"gus@acme.com"}`+"\n")
 		time.Sleep(3 * lookEvery)
 		synctest.Wait()
-		if len(got.rules) != 9 || len(got.failed) != 6 {
+		if len(got.rules) != 8 || len(got.failed) != 6 {
 			t.Errorf("%d sets, %d failures", len(got.rules), len(got.failed))
 		}
 		stop()

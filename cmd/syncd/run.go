@@ -57,10 +57,7 @@ func (c *runCommand) Run(ctx context.Context, s streams) error {
 		return err
 	}
 	log := newLog(cfg.Log, s.err)
-	rules, err := loadRules(cfg)
-	if err != nil {
-		return usageError{err}
-	}
+	rules := rulesOf(cfg)
 	keys, err := loadKeys(ctx, cfg, log)
 	if err != nil {
 		return usageError{err}

@@ -19,7 +19,7 @@ var values = strings.FieldsFunc(`~|true|false|0|-0|1|-1|15|1.5|1e3|0x1F|.nan|.in
 0s|-0s|-0.0h|+1h|30m|-30m|1h30m|.5h|1.h|1µs|1μs|1d|0d|28d|1.5d|-1d|99999d|100000h|1w|30 m|" 30m"|"30m\n"
 ana@acme.com|" ana@acme.com "|ana@b@c|ana|"@"|"<ana@acme.com>"|jürgen@bücher.example|"a\u0085@b.example"
 example.com|.example.com|example.com.|"*.example.com"|bücher.example|"例え。jp"|"ex\tample.com"|" example.com "|" com"|https://example.com|postgres://db
-127.0.0.1:80|":0"|":65536"|"[::1]:8787"|"::1:80"|":"|[]|[x]|[~]|[15]|[ana@acme.com]|[example.com]|[bot]|{}|{x: y}|{x: }|{"": x}|{~: x}|{enabled: true}|[{}]|[[]]`,
+127.0.0.1:80|":0"|":65536"|"[::1]:8787"|"::1:80"|":"|[]|[x]|[~]|[15]|[ana@acme.com]|[example.com]|[bot]|{}|{x: y}|{x: ~}|{"": x}|{~: x}|{enabled: true}|[{}]|[[]]`,
 	func(r rune) bool { return r == '|' || r == '\n' })
 
 // A place is one setting of a document that is mutated.

@@ -216,7 +216,6 @@ func valid(t *testing.T) map[string][][]byte {
 const everything = `
 store: syncd.db
 policy: policy.yaml
-signals: signals.jsonl
 keyset_file: keys.json
 keyset_kms: hcvault://vault.acme.com:8200/transit/keys/syncd
 horizon: {past: 24h, future: 28d}

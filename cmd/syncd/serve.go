@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"os"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -42,18 +41,13 @@ func newServer(ctx context.Context, ending <-chan struct{}, cfg *config.Config, 
 	}
 	ac := api.Config{
 		Catalog: st.Catalog(), Health: e.Health, Directory: rules.Members, Key: key, Version: version(), Now: e.Now, Log: log, Stopping: ctx.Done(),
-		Deliveries: apiDeliveries{st.Deliveries(), e.Now},
-	}
-	var signals *signalFile
-	if cfg.Signals != "" {
-		signals = &signalFile{name: cfg.Signals}
-		ac.Signals = signals
+		Signals: st.Signals(), Deliveries: apiDeliveries{st.Deliveries(), e.Now},
 	}
 	s := &server{doors: doors, api: api.New(ac), changes: newChanges(ctx, e, st)}
 	sc := serve.Config{
 		Doors: doors, API: s.api, Metrics: watched.guarded(cfg, doors), Health: e.Health, Ending: ending, Late: late, Now: e.Now, Log: log,
 	}
-	if sc.Pages, err = newPages(cfg, e, st, rules, signals, s.changes, log); err != nil {
+	if sc.Pages, err = newPages(cfg, e, st, rules, s.changes, log); err != nil {
 		return nil, err
 	}
 	sc.Mail = func(w http.ResponseWriter, r *http.Request, driver, connection string) bool {
@@ -150,7 +144,7 @@ func (f *following) keep(r engine.Rules, since time.Time) {
 	f.kept.Store(&standing{r, string(b), since})
 }
 
-// SetRules hands the rules on. Where people have said something, or somebody has joined, the policy is the one that it was.
+// SetRules hands the rules on. Where somebody has joined, the policy is the one that it was.
 func (f *following) SetRules(r engine.Rules) {
 	before := f.inForce()
 	f.keep(r, f.now())
@@ -165,19 +159,3 @@ func (f *following) inForce() *standing { return f.kept.Load() }
 
 // Members are those of the newest rules.
 func (f *following) Members() []eligibility.Member { return f.inForce().Policy.Directory.Members }
-
-// signalFile is the file of signals as the API uses it.
-type signalFile struct {
-	name string
-	mu   sync.Mutex // one line at a time
-}
-
-// Signals are those in the file; none while there is no file.
-func (f *signalFile) Signals() ([]eligibility.Signal, error) { return readSignalsIfAny(f.name) }
-
-// Signal adds a line.
-func (f *signalFile) Signal(s eligibility.Signal) error {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return appendSignal(f.name, s)
-}

@@ -1,14 +1,15 @@
 package main
 
 import (
-	"bytes"
 	"context"
+	"errors"
 	"fmt"
-	"os"
+	"io/fs"
 	"time"
 
 	"example.com/syncd/calendar"
 	"example.com/syncd/eligibility"
+	"example.com/syncd/store"
 )
 
 // signalCommand notes what a person says of a meeting.
@@ -16,7 +17,7 @@ type signalCommand struct {
 	configFlag
 	By      string `required:"" help:"Who says so: an email address." placeholder:"EMAIL"`
 	Series  bool   `help:"Say it of the whole series."`
-	Signal  string `arg:"" enum:"skip,record,opt_out" help:"skip: do not record it. record: record it, if nothing that protects people is against it. opt_out: I join, and am not to be recorded."`
+	Signal  string `arg:"" enum:"skip,record,opt_out,take_back" help:"skip: do not record it. record: record it, if nothing that protects people is against it. opt_out: I join, and am not to be recorded. take_back: as if I had said nothing of it."`
 	Meeting string `arg:"" help:"The meeting: its UID, with or without the occurrence, its link, or words of its title."`
 }
 
@@ -25,18 +26,18 @@ func (c *signalCommand) Run(ctx context.Context, s streams) error {
 	if err != nil {
 		return err
 	}
-	switch {
-	case cfg.Signals == "":
-		return usageError{fmt.Errorf("%s has no place for signals: set signals to the name of a file", c.Config)}
-	case !eligibility.ValidAddress(c.By):
+	if !eligibility.ValidAddress(c.By) {
 		return usageError{fmt.Errorf("--by %q is no email address", c.By)}
 	}
-	st, err := openStore(ctx, cfg, c.Config)
+	signals, err := store.OpenSignals(ctx, cfg.Store)
+	if errors.Is(err, fs.ErrNotExist) {
+		return noStore(cfg, c.Config)
+	}
 	if err != nil {
 		return err
 	}
-	defer st.Close()
-	found, err := find(ctx, st, c.Meeting)
+	defer signals.Close()
+	found, err := find(ctx, signals, c.Meeting)
 	if err != nil {
 		return err
 	}
@@ -53,35 +54,25 @@ func (c *signalCommand) Run(ctx context.Context, s streams) error {
 		printMatches(s.err, found)
 		return fmt.Errorf("%d meetings are %q; name one of them by its UID and occurrence, or give --series", len(found), c.Meeting)
 	}
-	sig := eligibility.Signal{Meeting: about, Email: c.By, Signal: c.Signal, At: clock(cfg)().UTC().Truncate(time.Second)}
-	if err := appendSignal(cfg.Signals, sig); err != nil {
+	now, title := clock(cfg)().UTC(), titleOf(found[0].Title)
+	if c.Signal == takeBack {
+		n, err := signals.TakeBack(ctx, about, c.By, now)
+		switch {
+		case err != nil:
+			return err
+		case n == 0:
+			return fmt.Errorf("%s has said nothing of %s (%s); of a whole series it is taken back by --series", c.By, title, about)
+		}
+		_, err = fmt.Fprintf(s.out, "taken back: what %s said of %s (%s); a running daemon decides it again within seconds\n", c.By, title, about)
 		return err
 	}
-	_, err = fmt.Fprintf(s.out, "noted: %s of %s (%s), by %s; a running daemon decides it again within seconds\n", sig.Signal, titleOf(found[0].Title), sig.Meeting, sig.Email)
+	sig := eligibility.Signal{Meeting: about, Email: c.By, Signal: c.Signal, At: now.Truncate(time.Second)}
+	if err := signals.Say(ctx, sig); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(s.out, "noted: %s of %s (%s), by %s; a running daemon decides it again within seconds\n", sig.Signal, title, sig.Meeting, sig.Email)
 	return err
 }
 
-// appendSignal adds a line to the file, at once: whoever reads it meanwhile has all of it or nothing. A torn
-// last line is left for a person to mend.
-func appendSignal(file string, sig eligibility.Signal) error {
-	var line bytes.Buffer
-	if err := printLine(&line, sig); err != nil {
-		return err
-	}
-	if known, err := os.ReadFile(file); err == nil && len(known) > 0 && !bytes.HasSuffix(known, []byte("\n")) {
-		return fmt.Errorf("%s ends in the middle of a line; mend its last line first", file)
-	}
-	f, err := os.OpenFile(file, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
-	if err != nil {
-		return fmt.Errorf("note the signal: %w", err)
-	}
-	if _, err := f.Write(line.Bytes()); err != nil {
-		f.Close()
-		return fmt.Errorf("note the signal: %w", err)
-	}
-	if err := f.Sync(); err != nil {
-		f.Close()
-		return fmt.Errorf("note the signal: %w", err)
-	}
-	return f.Close()
-}
+// takeBack is no signal: it takes out those that there are.
+const takeBack = "take_back"

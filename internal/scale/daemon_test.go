@@ -124,7 +124,7 @@ func (s *site) write(t *testing.T, c settings) {
 	}
 	rows.Flush()
 	var config bytes.Buffer
-	fmt.Fprintf(&config, "store: %s\npolicy: policy.yaml\nserve: {listen: %s}\ndeliver: {file: schedules.jsonl}\n", s.store, s.listen)
+	fmt.Fprintf(&config, "store: %s\npolicy: policy.yaml\nserve: {listen: %s}\ndeliver: [{name: log, file: {path: schedules.jsonl}}]\n", s.store, s.listen)
 	if c.poll > 0 {
 		fmt.Fprintf(&config, "poll: %s\npoll_quiet: %s\n", c.poll, c.quiet)
 	}

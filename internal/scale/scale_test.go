@@ -204,6 +204,12 @@ func TestFirst(t *testing.T) {
 	s.rest(t, d, "again")
 }
 
+// TestFew: what measures works, with few calendars, also where nobody measures.
+func TestFew(t *testing.T) {
+	s := open(t, &Tenant{Calendars: 40, Events: 5}, settings{})
+	s.first(t, s.run(t, program(t), 0))
+}
+
 // rest measures a daemon in which nothing changes.
 func (s *site) rest(t *testing.T, d *daemon, run string) {
 	t.Helper()

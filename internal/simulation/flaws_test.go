@@ -20,6 +20,7 @@ const (
 	neighboursUnseen    flaw = "a meeting is planned without those of the same call"
 	stepsForgotten      flaw = "the steps of a schedule's life are not noted"
 	rulesUnheeded       flaw = "a change of what can be read changes no decision"
+	saidOnce            flaw = "what people say of a meeting is heard by its first decision alone"
 	endlessLease        flaw = "what a process had when it died is left to it"
 )
 
@@ -27,7 +28,7 @@ const (
 func TestFlaws(t *testing.T) {
 	for _, f := range []flaw{
 		cursorFirst, staleCursor, noSweep, lostWakeUp, pushesUnheard, refusalDeletes, outboxApart, cancellationsUntold, failureForgotten,
-		neighboursUnseen, stepsForgotten, rulesUnheeded, endlessLease,
+		neighboursUnseen, stepsForgotten, rulesUnheeded, saidOnce, endlessLease,
 	} {
 		t.Run(string(f), func(t *testing.T) {
 			for seed := range uint64(*flawHistories) {

@@ -109,6 +109,7 @@ type gate struct {
 	*store.Store
 	flaw *flaw
 	rand *rand.Rand
+	heard
 }
 
 func around[T any](ctx context.Context, f func() (T, error)) (T, error) {
@@ -261,7 +262,7 @@ func (g gate) DoneChore(ctx context.Context, name string, fence int64, c engine.
 func (g gate) Decide(ctx context.Context, by engine.Basis, n int, now time.Time, step func(engine.Tx) error) (bool, error) {
 	torn := g.flaw.is(outboxApart) && g.rand.IntN(6) == 0
 	more, err := around(ctx, func() (bool, error) {
-		return g.Store.Decide(ctx, by, n, now, func(tx engine.Tx) error { return step(flawedTx{tx, g.flaw, torn}) })
+		return g.Store.Decide(ctx, by, n, now, func(tx engine.Tx) error { return step(flawedTx{tx, g.flaw, torn, g.heard}) })
 	})
 	if err == nil && torn { // it dies before the second of two transactions
 		err = errKilled
@@ -275,7 +276,7 @@ func (g gate) Postpone(ctx context.Context, _ time.Time, why string) error {
 
 func (g gate) Step(ctx context.Context, id string, fence int64, step func(engine.Tx, schedule.Schedule) error) error {
 	return around0(ctx, func() error {
-		return g.Store.Step(ctx, id, fence, func(tx engine.Tx, s schedule.Schedule) error { return step(flawedTx{tx, g.flaw, false}, s) })
+		return g.Store.Step(ctx, id, fence, func(tx engine.Tx, s schedule.Schedule) error { return step(flawedTx{tx, g.flaw, false, g.heard}, s) })
 	})
 }
 
@@ -303,6 +304,7 @@ type flawedTx struct {
 	engine.Tx
 	flaw *flaw
 	torn bool // what belongs together is not stored together
+	heard
 }
 
 func (t flawedTx) PutSchedule(s schedule.Schedule, now time.Time) error {
@@ -355,7 +357,7 @@ func (h *history) open(name string) (*replica, error) {
 	// Its own chances, so that what a process draws does not hang on what another one does.
 	own := rand.New(rand.NewPCG(h.r.Uint64(), 4))
 	r.Engine, err = engine.New(engine.Config{
-		Store: gate{h.store, h.flaw, own}, Connections: connections, Rules: rulesOf(h.policy), Targets: []schedule.Target{
+		Store: gate{h.store, h.flaw, own, heard{}}, Connections: connections, Rules: rulesOf(h.policy), Targets: []schedule.Target{
 			{Name: "ahead", Sink: h.ahead}, {Name: "joiner", Sink: h.joiner, Lead: 2 * time.Minute},
 		},
 		Past: 24 * time.Hour, Future: 12 * 24 * time.Hour, Spread: true, Poll: 5 * time.Minute, Quiet: time.Hour, Fresh: 5 * time.Minute,

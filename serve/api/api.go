@@ -98,6 +98,9 @@ func (a *API) refuseTheRest() {
 		if item.Post != nil {
 			methods = append(methods, "POST")
 		}
+		if item.Delete != nil {
+			methods = append(methods, "DELETE")
+		}
 		paths[path] = strings.Join(methods, ", ")
 	}
 	for path, methods := range paths {

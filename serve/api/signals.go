@@ -9,16 +9,20 @@ import (
 
 	"example.com/syncd/calendar"
 	"example.com/syncd/eligibility"
+	"example.com/syncd/engine"
 	"example.com/syncd/serve/access"
 	"example.com/syncd/serve/tokens"
 )
 
 // Signals are what people said of meetings.
 type Signals interface {
-	// Signals are all of them, in the order in which they were given.
-	Signals() ([]eligibility.Signal, error)
-	// Signal adds one. Meetings are decided by it within seconds.
-	Signal(eligibility.Signal) error
+	// All are at most n signals with greater numbers than after, in the order in which they were given; with a key, only
+	// those about that meeting or its whole series.
+	All(ctx context.Context, about calendar.Key, after int64, n int) ([]engine.Said, error)
+	// Say adds one. What it is about is decided anew at once.
+	Say(ctx context.Context, s eligibility.Signal) error
+	// TakeBack takes out all that somebody said of exactly this meeting, or series, and returns how much that was.
+	TakeBack(ctx context.Context, about calendar.Key, email string, now time.Time) (int, error)
 }
 
 // SignalPage is a page of signals.
@@ -42,6 +46,9 @@ func (a *API) registerSignals() {
 		tokens.Signals, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType, http.StatusRequestTimeout)
 	op.DefaultStatus = http.StatusCreated
 	huma.Register(a.huma, op, a.signal)
+	op = a.operation(http.MethodDelete, "/api/v1/signals", "takeBackSignals", "signals", "Take back what was said of a meeting", "", tokens.Signals, http.StatusNotFound)
+	op.DefaultStatus = http.StatusNoContent
+	huma.Register(a.huma, op, a.takeBack)
 }
 
 type signalsOutput struct {
@@ -53,47 +60,34 @@ func (a *API) signals(ctx context.Context, in *struct {
 	Page
 	Meeting string `query:"meeting" maxLength:"8192" doc:"of this key, or of its whole series"`
 }) (*signalsOutput, error) {
-	skip := 0
+	after := int64(0)
 	if in.After != "" {
-		if err := a.cursors.read(in.filters("signals"), in.After, &skip); err != nil {
+		if err := a.cursors.read(in.filters("signals"), in.After, &after); err != nil {
 			return nil, err
 		}
 	}
-	all, err := a.Signals.Signals()
+	said, err := a.Signals.All(ctx, calendar.Key(in.Meeting), after, in.Limit+1) // one more tells whether there are more
 	if err != nil {
 		return nil, a.failed(ctx, "signals", err)
 	}
 	out := &signalsOutput{Body: SignalPage{Signals: []eligibility.Signal{}}}
-	for i, s := range all {
-		about := in.Meeting == "" || string(s.Meeting) == in.Meeting || string(s.Meeting) == calendar.Key(in.Meeting).Series()
-		if i < skip || !about {
-			continue
-		}
-		if len(out.Body.Signals) == in.Limit { // the file only grows: a number is a place in it
-			if out.Body.Next, err = a.cursors.cursor(in.filters("signals"), i); err != nil {
+	for i, s := range said {
+		if i == in.Limit {
+			if out.Body.Next, err = a.cursors.cursor(in.filters("signals"), said[i-1].Seq); err != nil {
 				return nil, err
 			}
 			out.Link = in.link(out.Body.Next)
 			break
 		}
-		out.Body.Signals = append(out.Body.Signals, s)
+		out.Body.Signals = append(out.Body.Signals, s.Signal)
 	}
 	return out, nil
 }
 
 func (a *API) signal(ctx context.Context, in *struct{ Body SignalRequest }) (*struct{ Body eligibility.Signal }, error) {
-	who, _ := access.From(ctx)
-	email := in.Body.Email
-	switch {
-	case email == "" && who.Email == "":
-		return nil, huma.Error422UnprocessableEntity("this token speaks for nobody: say for whom",
-			&huma.ErrorDetail{Location: "body.email", Message: "an address is needed, and the scope admin; or a token made with --for ADDRESS"})
-	case email == "":
-		email = who.Email
-	case !eligibility.ValidAddress(email):
-		return nil, huma.Error422UnprocessableEntity("validation failed", &huma.ErrorDetail{Location: "body.email", Message: "it is no email address", Value: email})
-	case email != who.Email && !who.Scopes.Has(tokens.Admin):
-		return nil, huma.Error403Forbidden("you speak for yourself alone: leave email out, or have somebody with the scope admin say it")
+	email, err := speaker(ctx, in.Body.Email, "body.email")
+	if err != nil {
+		return nil, err
 	}
 	meeting := calendar.Key(in.Body.Meeting)
 	if in.Body.Series {
@@ -107,10 +101,45 @@ func (a *API) signal(ctx context.Context, in *struct{ Body SignalRequest }) (*st
 		return nil, huma.Error422UnprocessableEntity("validation failed", &huma.ErrorDetail{Location: "body.meeting", Message: "no meeting of this key was ever decided", Value: in.Body.Meeting})
 	}
 	s := eligibility.Signal{Meeting: meeting, Email: email, Signal: in.Body.Signal, At: a.Now().UTC().Truncate(time.Second)}
-	if err := a.Signals.Signal(s); err != nil {
-		a.Log.Error("a signal could not be noted", "error", err)
-		return nil, huma.Error500InternalServerError("the signal could not be noted; the daemon's log says why")
+	if err := a.Signals.Say(ctx, s); err != nil {
+		return nil, a.failed(ctx, "a signal", err)
 	}
 	a.Log.Info("a signal was given", "who", by(ctx), "signal", s.Signal)
 	return &struct{ Body eligibility.Signal }{s}, nil
+}
+
+func (a *API) takeBack(ctx context.Context, in *struct {
+	Meeting string `query:"meeting" required:"true" minLength:"1" maxLength:"8192" doc:"the key of which it was said, as the list of signals has it"`
+	Email   string `query:"email" maxLength:"320" doc:"who said it: yourself, unless you have the scope admin"`
+}) (*struct{}, error) {
+	email, err := speaker(ctx, in.Email, "query.email")
+	if err != nil {
+		return nil, err
+	}
+	n, err := a.Signals.TakeBack(ctx, calendar.Key(in.Meeting), email, a.Now())
+	switch {
+	case err != nil:
+		return nil, a.failed(ctx, "signals", err)
+	case n == 0:
+		return nil, huma.Error404NotFound("nothing was said of exactly this key by this person; /api/v1/signals lists what was")
+	}
+	a.Log.Info("signals were taken back", "who", by(ctx), "signals", n)
+	return nil, nil
+}
+
+// speaker is for whom somebody speaks who gives this address, or none, in that part of the request.
+func speaker(ctx context.Context, address, location string) (string, error) {
+	who, _ := access.From(ctx)
+	switch {
+	case address == "" && who.Email == "":
+		return "", huma.Error422UnprocessableEntity("this token speaks for nobody: say for whom",
+			&huma.ErrorDetail{Location: location, Message: "an address is needed, and the scope admin; or a token made with --for ADDRESS"})
+	case address == "":
+		return who.Email, nil
+	case !eligibility.ValidAddress(address):
+		return "", huma.Error422UnprocessableEntity("validation failed", &huma.ErrorDetail{Location: location, Message: "it is no email address", Value: address})
+	case address != who.Email && !who.Scopes.Has(tokens.Admin):
+		return "", huma.Error403Forbidden("you speak for yourself alone: leave email out, or have somebody with the scope admin say it")
+	}
+	return address, nil
 }

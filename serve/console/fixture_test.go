@@ -169,7 +169,7 @@ func (w *world) meet(title string, start time.Time, length time.Duration, people
 }
 
 func (w *world) judge(p *eligibility.Policy) engine.Judge {
-	x := eligibility.NewDecider(p, eligibility.NewDirectory(p.Directory.Members), w.signals)
+	x := eligibility.NewDecider(p, eligibility.NewDirectory(p.Directory.Members), nil)
 	return engine.NewJudge(x, w.sources, func(calendar.Source) bool { return true })
 }
 
@@ -179,7 +179,7 @@ func (w *world) decide() {
 	w.decisions = nil
 	var planned []eligibility.Decision
 	for _, k := range slices.Sorted(maps.Keys(w.meetings)) {
-		d := judge.Decide(w.meetings[k])
+		d := judge.Decide(w.meetings[k], w.signals)
 		d.DecidedAt = w.now.Add(-40 * time.Minute)
 		w.decisions = append(w.decisions, d)
 		planned = append(planned, d.Planned())
@@ -558,4 +558,7 @@ func (r reader) DecisionsAfter(_ context.Context, seq int64, n int) (all []engin
 }
 func (r reader) Meeting(_ context.Context, k calendar.Key) (calendar.Meeting, error) {
 	return r.w.meetings[k], nil
+}
+func (r reader) SignalsAbout(context.Context, calendar.Key) ([]eligibility.Signal, error) {
+	return r.w.signals, nil
 }

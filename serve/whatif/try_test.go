@@ -21,12 +21,17 @@ var monday = time.Date(2026, 11, 23, 8, 0, 0, 0, time.UTC)
 type one struct {
 	engine.Reader
 	meeting calendar.Meeting
+	said    []eligibility.Signal
 }
 
 func (o one) DecisionsAfter(_ context.Context, seq int64, _ int) ([]engine.Decision, error) {
 	return []engine.Decision{{Decision: eligibility.Decision{Meeting: o.meeting.Key, End: monday.Add(5 * time.Hour)}}}, nil
 }
 func (o one) Meeting(context.Context, calendar.Key) (calendar.Meeting, error) { return o.meeting, nil }
+
+func (o one) SignalsAbout(context.Context, calendar.Key) ([]eligibility.Signal, error) {
+	return o.said, nil
+}
 
 func newTrial(t *testing.T) (trial Trial, text string) {
 	t.Helper()
@@ -87,6 +92,14 @@ func TestTry(t *testing.T) {
 		if got != c.change || r.Unread != c.unread || (r.Same == 1) != (c.change == "") {
 			t.Errorf("%s: %+v", c.about, r)
 		}
+	}
+	// What is skipped is not recorded by either.
+	skipped := trial.Reader.(one)
+	skipped.said = []eligibility.Signal{{Meeting: skipped.meeting.Key, Email: "ana@acme.com", Signal: eligibility.SignalSkip, At: monday}}
+	trial.Reader = skipped
+	other := strings.Replace(text, "domains: [lawfirm.example]", "domains: [globex.example]", 1)
+	if r, err := trial.Try(t.Context(), []byte(other)); err != nil || len(r.Differences) != 0 || r.Same != 0 {
+		t.Errorf("of a skipped meeting: %+v, %v", r, err)
 	}
 }
 

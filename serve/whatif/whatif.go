@@ -111,7 +111,11 @@ func compare(ctx context.Context, r engine.Reader, k calendar.Key, before, after
 	if len(m.Copies) == 0 {
 		return Difference{}, none, nil
 	}
-	a, b := before.Decide(m), after.Decide(m)
+	said, err := r.SignalsAbout(ctx, k)
+	if err != nil {
+		return Difference{}, none, fmt.Errorf("read what was said of %s: %w", k, err)
+	}
+	a, b := before.Decide(m, said), after.Decide(m, said)
 	if !a.Planned().End.After(now) && !b.Planned().End.After(now) {
 		return Difference{}, none, nil // it has ended; of what is not imported only one of them knows when
 	}

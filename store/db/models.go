@@ -204,6 +204,14 @@ type Setting struct {
 	Value string
 }
 
+type Signal struct {
+	Seq     int64
+	Meeting string
+	Email   string
+	Signal  string
+	At      int64
+}
+
 type Source struct {
 	ID          string
 	Driver      string
