@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -73,18 +74,33 @@ func (a *consoleActions) noted(ctx context.Context, what string, args ...any) {
 	a.changed()
 }
 
-// Say notes what somebody wants of a meeting. Who has logged in with a token that speaks for nobody is named by the
+// speaker is in whose name somebody says something. Who has logged in with a token that speaks for nobody is named by the
 // token's id, and not by its name, which might be somebody else's address.
-func (a *consoleActions) Say(ctx context.Context, _ string, k calendar.Key, signal string) error {
+func speaker(ctx context.Context) string {
 	who, _ := access.From(ctx)
-	s := eligibility.Signal{Meeting: k, Email: who.Email, Signal: signal, At: a.engine.Now().UTC().Truncate(time.Second)}
-	if s.Email == "" {
-		s.Email = who.ID
-	}
+	return cmp.Or(who.Email, who.ID)
+}
+
+// Say notes what somebody wants of a meeting.
+func (a *consoleActions) Say(ctx context.Context, _ string, k calendar.Key, signal string) error {
+	s := eligibility.Signal{Meeting: k, Email: speaker(ctx), Signal: signal, At: a.engine.Now().UTC().Truncate(time.Second)}
 	if err := a.signals.Say(ctx, s); err != nil {
 		return a.broken(ctx, "a signal could not be noted", err)
 	}
 	a.noted(ctx, "a signal was given", "signal", signal)
+	return nil
+}
+
+// TakeBack takes out what somebody said.
+func (a *consoleActions) TakeBack(ctx context.Context, _ string, about calendar.Key) error {
+	n, err := a.signals.TakeBack(ctx, about, speaker(ctx), a.engine.Now())
+	switch {
+	case err != nil:
+		return a.broken(ctx, "signals could not be taken back", err)
+	case n == 0:
+		return errors.New("it has been taken back already")
+	}
+	a.noted(ctx, "signals were taken back", "signals", n)
 	return nil
 }
 

@@ -203,6 +203,13 @@ func (d *consoleData) Meeting(ctx context.Context, k calendar.Key) (console.Meet
 	if m.Calendars, err = d.kept.SourcesOf(ctx, k); err != nil {
 		return m, err
 	}
+	said, err := d.store.SignalsAbout(ctx, k)
+	if err != nil {
+		return m, err
+	}
+	for _, s := range slices.Backward(said) {
+		m.Said = append(m.Said, console.Word{Signal: s, Mine: strings.EqualFold(s.Email, speaker(ctx))})
+	}
 	schedules, err := d.store.SchedulesOf(ctx, k)
 	if err != nil {
 		return m, err

@@ -168,6 +168,23 @@ func TestPages(t *testing.T) {
 	if err := lines.Err(); err != nil {
 		t.Error(err)
 	}
+	page := "/console/meeting?" + url.Values{"key": {meeting}}.Encode()
+	if got := admin.see(page, nil); !strings.Contains(got, "<td>bo@acme.com</td>") || strings.Contains(got, "Take back") {
+		t.Errorf("what somebody else said: %.3000s", got)
+	}
+	if got := viewer.see(page, nil); !strings.Contains(got, "Take back") {
+		t.Errorf("what the viewer said: %.3000s", got)
+	}
+	back := url.Values{"key": {meeting}, "about": {meeting}}
+	if got := admin.see("/console/meeting/take-back", back); !strings.HasPrefix(got, "409 ") {
+		t.Errorf("somebody else takes it back: %.300s", got)
+	}
+	if got := viewer.see("/console/meeting/take-back", back); !strings.HasPrefix(got, "303 ") {
+		t.Errorf("the viewer takes it back: %.300s", got)
+	}
+	if got := admin.see("/api/v1/signals", nil); got != "200 {\"signals\":[]}\n" {
+		t.Errorf("left: %s", got)
+	}
 }
 
 // TestDeliverBeside: deliveries are seen and tried again by the API, and by commands beside a daemon.

@@ -61,7 +61,7 @@ func TestWithoutScripts(t *testing.T) {
 	browsertest.Run(t, "testdata/plain.mjs", map[string]any{
 		"base": srv.URL, "pages": pagesOf(t, w), "key": w.key(t, "Cyberdyne: roadmap"), "series": w.key(t, "Globex: weekly"),
 	})
-	want := []string{"skip", "record", "retry", "release"}
+	want := []string{"skip", "record", "take back", "retry", "release"}
 	for i, did := range w.did {
 		if i >= len(want) || !strings.HasPrefix(did, "ana@acme.com: "+want[i]) {
 			t.Errorf("somebody did %q", w.did)

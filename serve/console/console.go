@@ -98,6 +98,7 @@ func Handler(c Config) (http.Handler, error) {
 		"GET /meeting":             h.meeting,
 		"GET /meeting/confirm":     h.confirm,
 		"POST /meeting/say":        h.say,
+		"POST /meeting/take-back":  h.takeBack,
 		"GET /calendars":           h.calendars,
 		"GET /providers":           h.providers,
 		"GET /policy":              h.policy,

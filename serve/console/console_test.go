@@ -266,7 +266,7 @@ func TestLookers(t *testing.T) {
 			}
 		}
 		for path, form := range map[string]url.Values{
-			"/console/meeting/say": {"key": {string(key)}, "signal": {"skip"}}, "/console/deliveries/retry": {"id": {"4"}}, "/console/quarantine/release": {"id": {w.letters[0].ID}}, "/console/policy": {"policy": {w.text}},
+			"/console/meeting/say": {"key": {string(key)}, "signal": {"skip"}}, "/console/meeting/take-back": {"key": {string(key)}, "about": {string(key)}}, "/console/deliveries/retry": {"id": {"4"}}, "/console/quarantine/release": {"id": {w.letters[0].ID}}, "/console/policy": {"policy": {w.text}},
 		} {
 			if status, _ := post(t, h, path, form); status != http.StatusForbidden {
 				t.Errorf("%s: %s: %d", name, path, status)
@@ -311,6 +311,8 @@ func TestRefusals(t *testing.T) {
 		{"/console/meeting/say", url.Values{"key": {key("Board meeting: Q4")}, "signal": {"skip"}}, 409, "Nobody&#39;s wish lifts"},
 		{"/console/meeting/say", url.Values{"key": {key("QBR Globex")}, "signal": {"opt_out"}}, 409, "how it is already"},
 		{"/console/meeting/say", url.Values{"key": {"nothing"}, "signal": {"skip"}}, 404, "nothing here"},
+		{"/console/meeting/take-back", url.Values{"key": {key("QBR Globex")}, "about": {key("QBR Globex")}}, 409, "You have said nothing of it"},
+		{"/console/meeting/take-back", url.Values{"key": {"nothing"}, "about": {"nothing"}}, 404, "nothing here"},
 		{"/console/deliveries/retry", url.Values{"id": {"no"}}, 409, "There is no such delivery"},
 		{"/console/quarantine/release", url.Values{"id": {"no"}}, 409, "is held."},
 		{"/console/policy", url.Values{"policy": {strings.Repeat("x", policyLimit+1)}}, 413, "at most"},

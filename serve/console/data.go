@@ -130,6 +130,13 @@ type Meeting struct {
 	Copies    calendar.Meeting
 	Calendars []engine.SourceState // those of the copies
 	Schedules []History
+	Said      []Word // of it, or of its series, the newest first
+}
+
+// A Word is what somebody said.
+type Word struct {
+	eligibility.Signal
+	Mine bool // whoever asks is who said it
 }
 
 // A History is a schedule that names a meeting, or once did.
@@ -254,6 +261,8 @@ type Policy struct {
 type Actions interface {
 	// Say notes that somebody wants a meeting to be skipped (eligibility.SignalSkip) or recorded (SignalRecord).
 	Say(ctx context.Context, by string, k calendar.Key, signal string) error
+	// TakeBack takes out all that whoever asks said of exactly this meeting, or series.
+	TakeBack(ctx context.Context, by string, about calendar.Key) error
 	// Retry has a delivery tried again now.
 	Retry(ctx context.Context, by, delivery string) error
 	// Release believes a letter that is held.

@@ -386,6 +386,11 @@ func (w *world) Meeting(_ context.Context, k calendar.Key) (Meeting, error) {
 		return Meeting{}, cmp.Or(err, ErrUnknown)
 	}
 	m := Meeting{Decision: w.decisions[i], Copies: w.meetings[k]}
+	for _, s := range slices.Backward(w.signals) {
+		if s.Meeting == k || string(s.Meeting) == k.Series() {
+			m.Said = append(m.Said, Word{s, s.Email == "ana@acme.com"})
+		}
+	}
 	for _, c := range m.Copies.Copies {
 		for _, s := range w.sources {
 			if s.ID == c.Source.ID {
@@ -502,6 +507,15 @@ func (w *world) Say(_ context.Context, by string, k calendar.Key, signal string)
 	w.change(func() {
 		w.did = append(w.did, fmt.Sprintf("%s: %s %s", by, signal, k))
 		w.signals = append(w.signals, eligibility.Signal{Meeting: k, Email: by, Signal: signal, At: w.now.Add(time.Duration(len(w.signals)) * time.Second)})
+		w.decide()
+	})
+	return nil
+}
+
+func (w *world) TakeBack(_ context.Context, by string, about calendar.Key) error {
+	w.change(func() {
+		w.did = append(w.did, fmt.Sprintf("%s: take back %s", by, about))
+		w.signals = slices.DeleteFunc(w.signals, func(s eligibility.Signal) bool { return s.Meeting == about && s.Email == by })
 		w.decide()
 	})
 	return nil

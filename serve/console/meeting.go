@@ -32,6 +32,7 @@ type meetingBody struct {
 	Found                []explain.Link
 	Seen                 []seenRow
 	Schedules            []historyRow
+	Said                 []saidRow
 	CanSkip, CanRecord   bool
 	WhyNotRecord         string
 	ForOthers            string // the call is recorded all the same, for another meeting
@@ -51,6 +52,11 @@ type seenRow struct {
 	ReadAt, NextAt    time.Time
 	Error, Do         string
 	Status            string // of the copy, where it is not confirmed
+}
+
+type saidRow struct {
+	Word
+	Series, TakeBack bool // it is about the whole series; there is a button that takes it back
 }
 
 type historyRow struct {
@@ -74,10 +80,13 @@ type deliveredRow struct {
 var done = map[string]string{
 	eligibility.SignalSkip:   "Noted: this meeting is to be skipped. It is decided again within seconds.",
 	eligibility.SignalRecord: "Noted: this meeting is to be recorded. It is decided again within seconds.",
+	takenBack:                "Taken back: what you had said counts no more. The meeting is decided again within seconds.",
 	"retry":                  "The delivery is tried again now.",
 	"release":                "The letter is believed. Its meetings appear within seconds.",
 	"disconnect":             "Disconnected: that calendar is read no more.",
 }
+
+const takenBack = "take_back"
 
 func meetingPath(k calendar.Key, more ...string) string {
 	q := url.Values{"key": {string(k)}}
@@ -139,13 +148,27 @@ func bodyOf(m Meeting, now time.Time, promise time.Duration) meetingBody {
 			b.ForOthers = "The call is recorded all the same, for another meeting with the same link."
 		}
 	}
+	b.Said = saidRows(m, over(d, now))
 	b.CanSkip, b.CanRecord, b.WhyNotRecord = choices(d, now)
 	return b
 }
 
+func over(d engine.Decision, now time.Time) bool { return !d.End.IsZero() && !d.End.After(now) }
+
+// saidRows are what was said. Of several words of one person about the same, one has the button that takes them back.
+func saidRows(m Meeting, over bool) []saidRow {
+	var rows []saidRow
+	for _, w := range m.Said {
+		row := saidRow{Word: w, Series: w.Meeting != m.Meeting, TakeBack: w.Mine && !over}
+		row.TakeBack = row.TakeBack && !slices.ContainsFunc(rows, func(r saidRow) bool { return r.TakeBack && r.Meeting == w.Meeting })
+		rows = append(rows, row)
+	}
+	return rows
+}
+
 // choices are what somebody may ask for, and why they may not ask for a recording.
 func choices(d engine.Decision, now time.Time) (skip, record bool, whyNot string) {
-	if !d.End.IsZero() && !d.End.After(now) {
+	if over(d, now) {
 		return false, false, ""
 	}
 	if d.Record || d.Held != nil {
@@ -161,7 +184,7 @@ func choices(d engine.Decision, now time.Time) (skip, record bool, whyNot string
 
 // verdict is the answer in one sentence.
 func verdict(d engine.Decision, now time.Time) string {
-	over := !d.End.IsZero() && !d.End.After(now)
+	over := over(d, now)
 	whom := cmp.Or(d.Owner, "nobody in particular")
 	switch {
 	case d.Record && over:
@@ -272,6 +295,25 @@ func (c *console) say(r *http.Request) (answer, error) {
 		return answer{}, refusal{http.StatusConflict, sentence(err)}
 	}
 	return answer{to: meetingPath(m.Meeting, "done", signal)}, nil
+}
+
+func (c *console) takeBack(r *http.Request) (answer, error) {
+	by, err := c.mayAct(r, Say)
+	if err != nil {
+		return answer{}, err
+	}
+	m, err := c.Data.Meeting(r.Context(), calendar.Key(r.PostFormValue("key")))
+	if err != nil {
+		return answer{}, err
+	}
+	about := calendar.Key(r.PostFormValue("about"))
+	if !slices.ContainsFunc(m.Said, func(w Word) bool { return w.Mine && w.Meeting == about }) {
+		return answer{}, refusal{http.StatusConflict, "You have said nothing of it, or have taken it back already."}
+	}
+	if err := c.Actions.TakeBack(r.Context(), by, about); err != nil {
+		return answer{}, refusal{http.StatusConflict, sentence(err)}
+	}
+	return answer{to: meetingPath(m.Meeting, "done", takenBack)}, nil
 }
 
 // sentence is an error as people read it.

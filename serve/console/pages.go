@@ -33,7 +33,7 @@ func (c *console) loadPages() (map[string]page, error) {
 	shared, err := template.New("").Funcs(template.FuncMap{
 		"asset": c.assetPath, "base": func() string { return Base },
 		"clock": c.clock, "date": c.date, "day": c.day, "moment": c.moment, "span": c.span, "ago": ago, "age": age, "until": until, "length": length,
-		"count": count, "join": strings.Join, "rule": ruleName, "provider": providerName, "captures": captures,
+		"count": count, "join": strings.Join, "rule": ruleName, "provider": providerName, "captures": captures, "said": func(signal string) string { return signalWords[signal] },
 		"zone":      func(t time.Time) string { return t.In(c.Zone).Format("MST") },
 		"iso":       func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
 		"meeting":   func(k calendar.Key) string { return meetingPath(k) },

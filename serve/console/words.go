@@ -65,6 +65,13 @@ var captureWords = map[string]string{
 	eligibility.Bot:              "a bot that joins as a guest",
 }
 
+// signalWords are what people say of meetings.
+var signalWords = map[string]string{
+	eligibility.SignalSkip:   "Skip it",
+	eligibility.SignalRecord: "Record it",
+	eligibility.SignalOptOut: "I join, and am not to be recorded",
+}
+
 // sentenceCase begins with a capital letter.
 func sentenceCase(s string) string {
 	if s == "" {

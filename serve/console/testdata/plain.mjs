@@ -52,6 +52,12 @@ export default async ({ open, assert, step, allow }, { base, pages, key, series 
     await page.getByRole('link', { name: 'Record', exact: true }).click();
     await page.getByRole('button', { name: 'Record it' }).click();
     assert.match(await main.innerText(), /It will be recorded/);
+    assert.match(await main.innerText(), /What people said[^]*Record it[^]*ana@acme.com[^]*Skip it[^]*ana@acme.com/);
+    assert.equal(await page.getByRole('button', { name: 'Take back' }).count(), 1);
+    await page.getByRole('button', { name: 'Take back: Record it' }).click();
+    assert.match(await main.innerText(), /Taken back: what you had said counts no more/);
+    assert.match(await main.innerText(), /It will be recorded/);
+    assert.doesNotMatch(await main.innerText(), /What people said/);
     await page.goto(`${base}/console/meeting?key=${encodeURIComponent(series)}`);
     await page.getByRole('link', { name: 'Skip', exact: true }).click();
     assert.match(await main.innerText(), /this occurrence alone/);
