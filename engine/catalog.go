@@ -58,7 +58,8 @@ type MeetingFilter struct {
 	Before   time.Time // they start earlier
 	Recorded *bool     // they are recorded, or are not
 	Rule     string    // which fails
-	Text     string    // stands in the title, in whatever case
+	Provider string    // of the call
+	Text     string    // stands in the title, the address of somebody who takes part, or the link, in whatever case
 }
 
 // A ScheduleFilter says which schedules are looked for. What is zero does not matter.

@@ -84,14 +84,22 @@ func TestMeetings(t *testing.T) {
 		{everything + "&rule=private", func(d engine.Decision) bool { return fails(d, "private") }},
 		{everything + "&rule=confirmed&recorded=yes", func(d engine.Decision) bool { return fails(d, "confirmed") && d.Held != nil }},
 		{everything + "&rule=nonesuch", func(d engine.Decision) bool { return false }},
-		{everything + "&text=" + url.QueryEscape("PREISGESPRÄCH"), func(d engine.Decision) bool { return strings.Contains(d.Title, "Preisgespräch") }},
-		{everything + "&text=" + url.QueryEscape("0% "), func(d engine.Decision) bool { return strings.Contains(d.Title, "100%") }},
-		{everything + "&text=%25", func(d engine.Decision) bool { return strings.Contains(d.Title, "%") }},
-		{everything + "&text=_", func(d engine.Decision) bool { return strings.Contains(d.Title, "_") }},
+		{everything + "&text=" + url.QueryEscape("PREISGESPRÄCH"), func(d engine.Decision) bool {
+			return !fails(d, "private") && strings.Contains(d.Title, "Preisgespräch")
+		}},
+		{everything + "&text=" + url.QueryEscape("0% "), func(d engine.Decision) bool { return !fails(d, "private") && strings.Contains(d.Title, "100%") }},
+		{everything + "&text=%25", func(d engine.Decision) bool { return !fails(d, "private") && strings.Contains(d.Title, "%") }},
+		{everything + "&text=_", func(d engine.Decision) bool { return !fails(d, "private") && strings.Contains(d.Title, "_") }},
 		{everything + "&text=%5C", func(d engine.Decision) bool { return false }},
 		{everything + "&text=" + url.QueryEscape("' OR 1=1 --"), func(d engine.Decision) bool { return false }},
-		{everything + "&text=weekly&recorded=no", func(d engine.Decision) bool { return strings.Contains(d.Title, "Weekly") && !d.Record }},
-		{everything + "&text=weekly&rule=host", func(d engine.Decision) bool { return strings.Contains(d.Title, "Weekly") && fails(d, "host") }},
+		{everything + "&provider=zoom", func(d engine.Decision) bool { return d.Planned().Provider == "zoom" }},
+		{everything + "&provider=nonesuch", func(d engine.Decision) bool { return false }},
+		{everything + "&text=weekly&recorded=no", func(d engine.Decision) bool {
+			return !fails(d, "private") && strings.Contains(d.Title, "Weekly") && !d.Record
+		}},
+		{everything + "&text=weekly&rule=host", func(d engine.Decision) bool {
+			return !fails(d, "private") && strings.Contains(d.Title, "Weekly") && fails(d, "host")
+		}},
 	} {
 		var want []string
 		for _, d := range stored {

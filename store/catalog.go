@@ -36,9 +36,6 @@ func (s *Store) Catalog() *Catalog {
 	return &Catalog{s.reads.outside(s.read), s}
 }
 
-// scan is how many titles a search looks through for one page.
-const scan = 20000
-
 // before is the end of a list in time; without one, nothing is too late.
 func before(t time.Time) int64 {
 	if t.IsZero() {
@@ -56,16 +53,14 @@ func number(b bool) int64 {
 
 // FindMeetings takes the index that leaves the fewest meetings to look at.
 func (c *Catalog) FindMeetings(ctx context.Context, f engine.MeetingFilter, after engine.Place, n int) ([]engine.MeetingRow, *engine.Place, error) {
+	if f.Text != "" || f.Provider != "" {
+		return c.searchMeetings(ctx, f, after, n)
+	}
 	start, end, most := ms(after.Start), before(f.Before), int32(n)
 	recorded := f.Recorded != nil && *f.Recorded
 	var rows []db.MeetingIndex
 	var err error
 	switch {
-	case f.Text != "":
-		rows, err = c.q.SearchMeetings(ctx, db.SearchMeetingsParams{
-			AfterStart: start, AfterID: after.ID, Before: end, Scan: scan, Pattern: "%" + literal(strings.ToLower(f.Text)) + "%",
-			Either: number(f.Recorded == nil), Recorded: recorded, Rule: f.Rule, Most: most,
-		})
 	case f.Rule != "":
 		rows, err = c.q.ListMeetingsFailing(ctx, db.ListMeetingsFailingParams{
 			Rule: f.Rule, AfterStart: start, AfterID: after.ID, Before: end, Either: number(f.Recorded == nil), Recorded: recorded, Most: most,
@@ -82,26 +77,25 @@ func (c *Catalog) FindMeetings(ctx context.Context, f engine.MeetingFilter, afte
 	for i, r := range rows {
 		found[i] = toMeetingRow(r)
 	}
-	if len(rows) == n && n > 0 {
-		last := rows[n-1]
-		return found, &engine.Place{Start: fromMS(last.StartAt), ID: last.Meeting}, nil
-	}
-	if f.Text == "" {
+	if len(rows) < n || n == 0 {
 		return found, nil, nil
 	}
-	next, err := c.q.PlaceOfMeeting(ctx, db.PlaceOfMeetingParams{AfterStart: start, AfterID: after.ID, Before: end, Skip: scan - 1})
-	switch {
-	case errors.Is(err, sql.ErrNoRows): // it has looked through all of them
-		return found, nil, nil
-	case err != nil:
-		return nil, nil, fmt.Errorf("find where the search goes on: %w", err)
-	}
-	return found, &engine.Place{Start: fromMS(next.StartAt), ID: next.Meeting}, nil
+	last := rows[n-1]
+	return found, &engine.Place{Start: fromMS(last.StartAt), ID: last.Meeting}, nil
 }
 
-// literal is text as LIKE finds it.
-func literal(text string) string {
-	return strings.NewReplacer(`\`, `\\`, "%", `\%`, "_", `\_`).Replace(text)
+// searchMeetings looks through meetings as the pages do.
+func (c *Catalog) searchMeetings(ctx context.Context, f engine.MeetingFilter, after engine.Place, n int) ([]engine.MeetingRow, *engine.Place, error) {
+	o := Overview{c.q}
+	decisions, next, err := o.Meetings(ctx, OverviewFilter{Text: f.Text, To: f.Before, Provider: f.Provider, Recorded: f.Recorded, Rule: f.Rule}, after, n)
+	if err != nil {
+		return nil, nil, err
+	}
+	found := make([]engine.MeetingRow, len(decisions))
+	for i, d := range decisions {
+		found[i] = rowOf(d)
+	}
+	return found, next, nil
 }
 
 func toMeetingRow(r db.MeetingIndex) engine.MeetingRow {

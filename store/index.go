@@ -17,34 +17,41 @@ import (
 // indexDecision keeps what lists of meetings show and are filtered by, in the transaction that stores the decision. copies
 // are those of the meeting.
 func indexDecision(ctx context.Context, q *db.Queries, d engine.Decision, copies []calendar.Copy) error {
-	planned := d.Planned()
-	row := db.PutMeetingIndexParams{
-		Meeting: string(d.Meeting), Series: d.Meeting.Series(), StartAt: ms(d.Start), EndAt: ms(d.End), DecidedAt: ms(d.DecidedAt),
-		Recorded: planned.Record, Held: d.Held != nil, Title: d.Title, Folded: strings.ToLower(d.Title),
-		Provider: planned.Provider, Owner: planned.Owner,
-	}
-	var failing []string
-	for _, c := range d.Checks {
-		if c.Status == eligibility.Fail {
-			failing = append(failing, c.Rule)
-		}
-	}
-	row.Failing = strings.Join(failing, ",")
-	if err := q.PutMeetingIndex(ctx, row); err != nil {
+	row, key := rowOf(d), string(d.Meeting)
+	err := q.PutMeetingIndex(ctx, db.PutMeetingIndexParams{
+		Meeting: key, Series: d.Meeting.Series(), StartAt: ms(row.Start), EndAt: ms(row.End), DecidedAt: ms(row.DecidedAt),
+		Recorded: row.Recorded, Held: row.Held, Title: row.Title, Provider: row.Provider, Owner: row.Owner, Failing: strings.Join(row.Failing, ","),
+	})
+	if err != nil {
 		return fmt.Errorf("index the decision: %w", err)
 	}
-	if err := q.PutMeetingWords(ctx, db.PutMeetingWordsParams{Meeting: row.Meeting, Words: words(d, copies)}); err != nil {
+	if err := q.PutMeetingWords(ctx, db.PutMeetingWordsParams{Meeting: key, Words: words(d, copies)}); err != nil {
 		return fmt.Errorf("index the words of the meeting: %w", err)
 	}
-	if err := q.DropMeetingFailures(ctx, row.Meeting); err != nil {
+	if err := q.DropMeetingFailures(ctx, key); err != nil {
 		return fmt.Errorf("index its failing rules: %w", err)
 	}
-	for _, rule := range failing {
-		if err := q.PutMeetingFailure(ctx, db.PutMeetingFailureParams{Rule: rule, StartAt: row.StartAt, Meeting: row.Meeting}); err != nil {
+	for _, rule := range row.Failing {
+		if err := q.PutMeetingFailure(ctx, db.PutMeetingFailureParams{Rule: rule, StartAt: ms(row.Start), Meeting: key}); err != nil {
 			return fmt.Errorf("index its failing rules: %w", err)
 		}
 	}
 	return nil
+}
+
+// rowOf is what lists show of a decision.
+func rowOf(d engine.Decision) engine.MeetingRow {
+	planned := d.Planned()
+	row := engine.MeetingRow{
+		Meeting: d.Meeting, Title: d.Title, Start: d.Start, End: d.End, DecidedAt: d.DecidedAt,
+		Recorded: planned.Record, Held: d.Held != nil, Provider: planned.Provider, Owner: planned.Owner,
+	}
+	for _, c := range d.Checks {
+		if c.Status == eligibility.Fail {
+			row.Failing = append(row.Failing, c.Rule)
+		}
+	}
+	return row
 }
 
 // isPrivate reports whether of the meeting nothing but the times may be told.

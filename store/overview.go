@@ -114,7 +114,12 @@ func (f OverviewFilter) pattern() string {
 	if f.Text == "" {
 		return ""
 	}
-	return "%" + literal(strings.ToLower(f.Text)) + "%"
+	return containing(f.Text)
+}
+
+// containing is a pattern for LIKE that finds text in what is in lower case.
+func containing(text string) string {
+	return "%" + strings.NewReplacer(`\`, `\\`, "%", `\%`, "_", `\_`).Replace(strings.ToLower(text)) + "%"
 }
 
 // recorded is the filter's as queries have it.
@@ -288,7 +293,7 @@ type SourceFilter struct {
 func (o *Overview) Sources(ctx context.Context, f SourceFilter, after calendar.SourceID, n int) ([]engine.SourceState, error) {
 	p := db.PageOfSourcesParams{After: string(after), Connection: f.Connection, Trouble: number(f.Trouble), Late: ms(f.Late), Most: int32(n)}
 	if f.Text != "" {
-		p.Pattern = "%" + literal(strings.ToLower(f.Text)) + "%"
+		p.Pattern = containing(f.Text)
 	}
 	return toStates(o.q.PageOfSources(ctx, p))
 }

@@ -127,6 +127,8 @@ func testOverview(t *testing.T, open func(*testing.T) *Store) {
 		{"a stretch", OverviewFilter{From: now, To: now.Add(24 * time.Hour)}, "timeless long running private soon no", "long running soon"},
 		{"recorded", OverviewFilter{From: now, Recorded: &yes}, "long running soon far", "long running soon far"},
 		{"not recorded", OverviewFilter{From: now, Recorded: &no}, "timeless private no", ""},
+		{"not recorded, ever", OverviewFilter{Recorded: &no}, "timeless private no", ""},
+		{"a rule, ever", OverviewFilter{Rule: "host"}, "no", "long over running soon far"},
 		{"a provider", OverviewFilter{Provider: "teams"}, "long no far", "long far"},
 		{"a rule", OverviewFilter{From: now, Rule: "host"}, "no", "long running soon far"},
 		{"a rule without a time", OverviewFilter{From: now, Rule: "timed"}, "timeless", "long running soon far"},
@@ -146,6 +148,15 @@ func testOverview(t *testing.T, open func(*testing.T) *Store) {
 			}, func(d engine.Decision) string { return string(d.Meeting) })
 			if got != c.meetings {
 				t.Errorf("%s, %d a page: meetings %q, want %q", c.about, n, got, c.meetings)
+			}
+			if c.f.From.IsZero() { // programs find the same
+				same := engine.MeetingFilter{Before: c.f.To, Text: c.f.Text, Provider: c.f.Provider, Recorded: c.f.Recorded, Rule: c.f.Rule}
+				got = pages(t, n, func(p engine.Place, n int) ([]engine.MeetingRow, *engine.Place, error) {
+					return s.Catalog().FindMeetings(t.Context(), same, p, n)
+				}, func(r engine.MeetingRow) string { return string(r.Meeting) })
+				if got != c.meetings {
+					t.Errorf("%s, %d a page: programs find %q, want %q", c.about, n, got, c.meetings)
+				}
 			}
 			got = pages(t, n, func(p engine.Place, n int) ([]ScheduleRow, *engine.Place, error) {
 				return o.Schedules(t.Context(), c.f, p, n)
@@ -211,7 +222,7 @@ func TestOverviewGoesOn(t *testing.T) {
 		}
 		for _, q := range []string{
 			`INSERT INTO decisions (meeting, seq, record, title, start_at, end_at, decided_at, meeting_id, call_keys, data, held) VALUES ($1, $2, FALSE, '', $2, $2, 0, '', '', '{"meeting":"' || $1 || '","start":"1970-01-01T00:00:' || $3 || 'Z"}', '')`,
-			`INSERT INTO meeting_index VALUES ($1, $1, $2, $2 + 1, 0, FALSE, FALSE, '', '', '', '', '')`,
+			`INSERT INTO meeting_index VALUES ($1, $1, $2, $2 + 1, 0, FALSE, FALSE, '', '', '', '')`,
 			`INSERT INTO meeting_failures VALUES ('` + rule + `', $2, $1)`,
 			`INSERT INTO meeting_words VALUES ($1, 'w' || $3)`,
 		} {

@@ -52,7 +52,8 @@ type meetingsInput struct {
 	Span
 	Recorded string `query:"recorded" enum:"yes,no" doc:"that are recorded, or are not"`
 	Rule     string `query:"rule" maxLength:"200" doc:"that this rule is against"`
-	Text     string `query:"text" maxLength:"200" doc:"whose title has this in it, in whatever case"`
+	Provider string `query:"provider" maxLength:"100" doc:"with a call of this conference provider"`
+	Text     string `query:"text" maxLength:"200" doc:"that have this in the title, the address of somebody who takes part, or the link, in whatever case; nothing of private ones"`
 }
 
 func (a *API) registerMeetings() {
@@ -75,7 +76,7 @@ func (a *API) meetings(ctx context.Context, in *meetingsInput) (*meetingsOutput,
 	if err != nil {
 		return nil, err
 	}
-	f := engine.MeetingFilter{Before: in.To, Rule: in.Rule, Text: in.Text}
+	f := engine.MeetingFilter{Before: in.To, Rule: in.Rule, Provider: in.Provider, Text: in.Text}
 	if in.Recorded != "" {
 		yes := in.Recorded == "yes"
 		f.Recorded = &yes

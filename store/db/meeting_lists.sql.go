@@ -76,7 +76,7 @@ func (q *Queries) CountFailing(ctx context.Context, arg CountFailingParams) ([]C
 
 const listMeetings = `-- name: ListMeetings :many
 
-SELECT meeting, series, start_at, end_at, decided_at, recorded, held, title, folded, provider, owner, failing FROM meeting_index
+SELECT meeting, series, start_at, end_at, decided_at, recorded, held, title, provider, owner, failing FROM meeting_index
 WHERE (start_at, meeting) > ($1, CAST($2 AS text) || '') AND start_at < $3
 ORDER BY start_at, meeting LIMIT $4
 `
@@ -115,7 +115,6 @@ func (q *Queries) ListMeetings(ctx context.Context, arg ListMeetingsParams) ([]M
 			&i.Recorded,
 			&i.Held,
 			&i.Title,
-			&i.Folded,
 			&i.Provider,
 			&i.Owner,
 			&i.Failing,
@@ -134,7 +133,7 @@ func (q *Queries) ListMeetings(ctx context.Context, arg ListMeetingsParams) ([]M
 }
 
 const listMeetingsFailing = `-- name: ListMeetingsFailing :many
-SELECT meeting_index.meeting, meeting_index.series, meeting_index.start_at, meeting_index.end_at, meeting_index.decided_at, meeting_index.recorded, meeting_index.held, meeting_index.title, meeting_index.folded, meeting_index.provider, meeting_index.owner, meeting_index.failing FROM meeting_failures AS f JOIN meeting_index ON meeting_index.meeting = f.meeting
+SELECT meeting_index.meeting, meeting_index.series, meeting_index.start_at, meeting_index.end_at, meeting_index.decided_at, meeting_index.recorded, meeting_index.held, meeting_index.title, meeting_index.provider, meeting_index.owner, meeting_index.failing FROM meeting_failures AS f JOIN meeting_index ON meeting_index.meeting = f.meeting
 WHERE f.rule = $1
   AND (f.start_at, f.meeting) > ($2, CAST($3 AS text) || '') AND f.start_at < $4
   AND (CAST($5 AS bigint) = 1 OR meeting_index.recorded = $6)
@@ -178,7 +177,6 @@ func (q *Queries) ListMeetingsFailing(ctx context.Context, arg ListMeetingsFaili
 			&i.Recorded,
 			&i.Held,
 			&i.Title,
-			&i.Folded,
 			&i.Provider,
 			&i.Owner,
 			&i.Failing,
@@ -197,7 +195,7 @@ func (q *Queries) ListMeetingsFailing(ctx context.Context, arg ListMeetingsFaili
 }
 
 const listMeetingsRecorded = `-- name: ListMeetingsRecorded :many
-SELECT meeting, series, start_at, end_at, decided_at, recorded, held, title, folded, provider, owner, failing FROM meeting_index
+SELECT meeting, series, start_at, end_at, decided_at, recorded, held, title, provider, owner, failing FROM meeting_index
 WHERE recorded = $1
   AND (start_at, meeting) > ($2, CAST($3 AS text) || '') AND start_at < $4
 ORDER BY start_at, meeting LIMIT $5
@@ -235,7 +233,6 @@ func (q *Queries) ListMeetingsRecorded(ctx context.Context, arg ListMeetingsReco
 			&i.Recorded,
 			&i.Held,
 			&i.Title,
-			&i.Folded,
 			&i.Provider,
 			&i.Owner,
 			&i.Failing,
@@ -474,76 +471,4 @@ func (q *Queries) PlaceOfMeeting(ctx context.Context, arg PlaceOfMeetingParams) 
 	var i PlaceOfMeetingRow
 	err := row.Scan(&i.StartAt, &i.Meeting)
 	return i, err
-}
-
-const searchMeetings = `-- name: SearchMeetings :many
-SELECT meeting_index.meeting, meeting_index.series, meeting_index.start_at, meeting_index.end_at, meeting_index.decided_at, meeting_index.recorded, meeting_index.held, meeting_index.title, meeting_index.folded, meeting_index.provider, meeting_index.owner, meeting_index.failing FROM (
-    SELECT w.start_at, w.meeting, w.folded FROM meeting_index AS w
-    WHERE (w.start_at, w.meeting) > ($1, CAST($2 AS text) || '') AND w.start_at < $3
-    ORDER BY w.start_at, w.meeting LIMIT $4
-) AS window_ JOIN meeting_index ON meeting_index.meeting = window_.meeting
-WHERE window_.folded LIKE CAST($5 AS text) ESCAPE '\'
-  AND (CAST($6 AS bigint) = 1 OR meeting_index.recorded = $7)
-  AND (CAST($8 AS text) = '' OR EXISTS (
-      SELECT 1 FROM meeting_failures AS f WHERE f.rule = CAST($8 AS text) AND f.start_at = window_.start_at AND f.meeting = window_.meeting))
-ORDER BY window_.start_at, window_.meeting LIMIT $9
-`
-
-type SearchMeetingsParams struct {
-	AfterStart int64
-	AfterID    string
-	Before     int64
-	Scan       int32
-	Pattern    string
-	Either     int64
-	Recorded   bool
-	Rule       string
-	Most       int32
-}
-
-// Looks through so many titles and no more, in an index that has them.
-func (q *Queries) SearchMeetings(ctx context.Context, arg SearchMeetingsParams) ([]MeetingIndex, error) {
-	rows, err := q.db.QueryContext(ctx, searchMeetings,
-		arg.AfterStart,
-		arg.AfterID,
-		arg.Before,
-		arg.Scan,
-		arg.Pattern,
-		arg.Either,
-		arg.Recorded,
-		arg.Rule,
-		arg.Most,
-	)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var items []MeetingIndex
-	for rows.Next() {
-		var i MeetingIndex
-		if err := rows.Scan(
-			&i.Meeting,
-			&i.Series,
-			&i.StartAt,
-			&i.EndAt,
-			&i.DecidedAt,
-			&i.Recorded,
-			&i.Held,
-			&i.Title,
-			&i.Folded,
-			&i.Provider,
-			&i.Owner,
-			&i.Failing,
-		); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Close(); err != nil {
-		return nil, err
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
 }

@@ -93,7 +93,6 @@ type MeetingIndex struct {
 	Recorded  bool
 	Held      bool
 	Title     string
-	Folded    string
 	Provider  string
 	Owner     string
 	Failing   string

@@ -22,19 +22,6 @@ WHERE f.rule = sqlc.arg(rule)
   AND (CAST(sqlc.arg(either) AS bigint) = 1 OR meeting_index.recorded = sqlc.arg(recorded))
 ORDER BY f.start_at, f.meeting LIMIT sqlc.arg(most);
 
--- name: SearchMeetings :many
--- Looks through so many titles and no more, in an index that has them.
-SELECT meeting_index.* FROM (
-    SELECT w.start_at, w.meeting, w.folded FROM meeting_index AS w
-    WHERE (w.start_at, w.meeting) > (sqlc.arg(after_start), CAST(sqlc.arg(after_id) AS text) || '') AND w.start_at < sqlc.arg(before)
-    ORDER BY w.start_at, w.meeting LIMIT sqlc.arg(scan)
-) AS window_ JOIN meeting_index ON meeting_index.meeting = window_.meeting
-WHERE window_.folded LIKE CAST(sqlc.arg(pattern) AS text) ESCAPE '\'
-  AND (CAST(sqlc.arg(either) AS bigint) = 1 OR meeting_index.recorded = sqlc.arg(recorded))
-  AND (CAST(sqlc.arg(rule) AS text) = '' OR EXISTS (
-      SELECT 1 FROM meeting_failures AS f WHERE f.rule = CAST(sqlc.arg(rule) AS text) AND f.start_at = window_.start_at AND f.meeting = window_.meeting))
-ORDER BY window_.start_at, window_.meeting LIMIT sqlc.arg(most);
-
 -- name: PlaceOfMeeting :one
 -- The place so many meetings further on.
 SELECT start_at, meeting FROM meeting_index
