@@ -37,6 +37,7 @@ type cli struct {
 	Deliver     deliverCommand     `cmd:"" help:"What is on its way to targets, and having it tried again."`
 	Forget      forgetCommand      `cmd:"" help:"Take a person out of the store: their calendars, their grants, and the meetings that have ended."`
 	Token       tokenCommand       `cmd:"" help:"Tokens of the API: make, list and revoke them."`
+	Store       storeCommand       `cmd:"" help:"Copy the store: from SQLite to PostgreSQL, or back."`
 	Keys        keysCommand        `cmd:"" help:"Make and renew the keys that seal what users grant."`
 
 	Decide  decideCommand  `cmd:"" help:"Decide events given as JSON Lines. Needs no network and no store."`
