@@ -135,6 +135,65 @@ func TestHandOverWithoutTheCalendar(t *testing.T) {
 	}
 }
 
+// TestHandOverBehindFailures: a calendar that could not be read for a while, and waits for long because of that, is read at the
+// hand-over if it can be by then; one whose provider has told it to wait is not asked.
+func TestHandOverBehindFailures(t *testing.T) {
+	for _, c := range unseen {
+		for _, throttled := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s, throttled %v", c.about, throttled), func(t *testing.T) {
+				t.Parallel()
+				d, _, late := newMinutes(t, "ana@acme.com")
+				d.quiet = 3 * time.Hour
+				d.tn.log("ana@acme.com").put(meeting("u1", "91234567890", 60, 30*time.Minute))
+				err := d.session(func(e *engine.Engine, st *store.Store) error {
+					d.until(e, 1, time.Minute)
+					fault := errors.New("reset by peer")
+					if throttled {
+						fault = &connectors.ThrottledError{After: 2 * time.Hour, Err: errors.New("429")}
+					}
+					d.tn.fault = func() error { return fault }
+					for range 12 { // it fails so often that it waits for longer than the meeting is away
+						if err := st.MakeReaderDue(t.Context(), e.Connections[0], "ana@acme.com", d.now); err != nil {
+							return err
+						}
+						d.until(e, d.now.Sub(minute(0)).Minutes()+1, 30*time.Second)
+					}
+					asked := 0
+					d.tn.fault = func() error {
+						if throttled {
+							asked++
+						}
+						return nil
+					}
+					d.until(e, 57.5, 5*time.Minute)
+					c.change(d.tn.log("ana@acme.com"))
+					d.until(e, 66, 8*time.Second)
+					if asked > 0 {
+						t.Errorf("a provider that wants to be left alone was asked %d times", asked)
+					}
+					return nil
+				})
+				if err != nil {
+					t.Fatal(err)
+				}
+				room, joins := c.room, c.joins
+				if throttled { // nobody can know
+					room, joins = "91234567890", 58
+				}
+				if joins == 0 {
+					if len(late.joins) > 0 {
+						t.Errorf("it joined a call that was off: %v", late.joins[0])
+					}
+					return
+				}
+				if due := minute(joins); len(late.joins) != 1 || late.joins[0].MeetingID != room || late.joins[0].at.Before(due) || late.joins[0].at.After(due.Add(30*time.Second)) {
+					t.Errorf("it should have joined %s at %s, and joined: %v", room, due, late.joins)
+				}
+			})
+		}
+	}
+}
+
 // TestDecidedLate: a meeting that is to be recorded only since its last minute, because of other rules, is joined by what
 // its calendar says then.
 func TestDecidedLate(t *testing.T) {

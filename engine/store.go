@@ -237,7 +237,7 @@ type Tx interface {
 	// is to be decided.
 	Reads(id string) ([]Read, error)
 	Undecided(id string) (bool, error)
-	// MakeDue has a source pulled now.
+	// MakeDue has a source pulled now, also one that waits because it failed, unless its provider has told it to wait.
 	MakeDue(src calendar.SourceID, now time.Time) error
 	// CountFresh counts a start of a recording at which the source had been read as late as promised, or not.
 	CountFresh(src calendar.SourceID, fresh bool) error

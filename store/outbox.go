@@ -230,7 +230,7 @@ func (t *tx) Undecided(id string) (bool, error) {
 
 // MakeDue has a source pulled.
 func (t *tx) MakeDue(src calendar.SourceID, now time.Time) error {
-	return t.Queries.MakeDue(t.ctx, db.MakeDueParams{ID: string(src), At: ms(now)})
+	return t.HastenSource(t.ctx, db.HastenSourceParams{ID: string(src), At: ms(now)})
 }
 
 // CountFresh counts a start of a recording.

@@ -84,6 +84,23 @@ func (q *Queries) ExtendSource(ctx context.Context, arg ExtendSourceParams) (int
 	return result.RowsAffected()
 }
 
+const hastenSource = `-- name: HastenSource :exec
+UPDATE sources
+SET pushes = pushes + 1, next_at = CASE WHEN next_at > CAST($1 AS bigint) THEN CAST($1 AS bigint) ELSE next_at END
+WHERE id = $2
+`
+
+type HastenSourceParams struct {
+	At int64
+	ID string
+}
+
+// As MakeDue, also what waits because it failed.
+func (q *Queries) HastenSource(ctx context.Context, arg HastenSourceParams) error {
+	_, err := q.db.ExecContext(ctx, hastenSource, arg.At, arg.ID)
+	return err
+}
+
 const holdCursor = `-- name: HoldCursor :execrows
 
 UPDATE sources SET cursor = cursor WHERE id = $1 AND cursor = $2

@@ -28,6 +28,12 @@ SET pushes = pushes + 1,
     next_at = CASE WHEN failures = 0 AND next_at > CAST(sqlc.arg(at) AS bigint) THEN CAST(sqlc.arg(at) AS bigint) ELSE next_at END
 WHERE id = sqlc.arg(id);
 
+-- name: HastenSource :exec
+-- As MakeDue, also what waits because it failed.
+UPDATE sources
+SET pushes = pushes + 1, next_at = CASE WHEN next_at > CAST(sqlc.arg(at) AS bigint) THEN CAST(sqlc.arg(at) AS bigint) ELSE next_at END
+WHERE id = sqlc.arg(id);
+
 -- name: DueSources :many
 -- The sources of a connection to pull, those that wait longest first.
 SELECT sources.id, sources.next_at FROM sources
