@@ -214,7 +214,7 @@ func Usual() Limits {
 	return Limits{Header: 5 * time.Second, Read: 10 * time.Second, Write: time.Minute, Idle: 2 * time.Minute, Grace: 10 * time.Second}
 }
 
-// Serve answers on l until ctx ends, then lets requests under way finish.
+// Serve answers on l until ctx ends, then lets requests under way finish, for as long as limits.Grace.
 func Serve(ctx context.Context, l net.Listener, h http.Handler, limits Limits) error {
 	srv := &http.Server{
 		Handler: h, ReadHeaderTimeout: limits.Header, ReadTimeout: limits.Read, WriteTimeout: limits.Write, IdleTimeout: limits.Idle,
@@ -230,6 +230,9 @@ func Serve(ctx context.Context, l net.Listener, h http.Handler, limits Limits) e
 	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), limits.Grace)
 	defer cancel()
 	err := srv.Shutdown(grace)
+	if errors.Is(err, context.DeadlineExceeded) { // whoever has no answer yet has had the time for it
+		err = srv.Close()
+	}
 	if e := <-done; !errors.Is(e, http.ErrServerClosed) {
 		err = errors.Join(err, e)
 	}

@@ -202,3 +202,33 @@ func TestServeStops(t *testing.T) {
 		t.Error("it still listens")
 	}
 }
+
+// TestServeStopsAnyway: who has no answer when the time for it is over does not keep the daemon, and is no fault of it.
+func TestServeStopsAnyway(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	begun, ended := make(chan struct{}), make(chan error, 1)
+	slow := http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		close(begun)
+		<-r.Context().Done()
+	})
+	limits := Usual()
+	limits.Grace = time.Millisecond
+	done := make(chan error)
+	go func() { done <- Serve(ctx, l, slow, limits) }()
+	go func() {
+		_, err := http.Get("http://" + l.Addr().String())
+		ended <- err
+	}()
+	<-begun
+	stop()
+	if err := <-done; err != nil {
+		t.Errorf("stopped with %v", err)
+	}
+	if err := <-ended; err == nil {
+		t.Error("who waits for an answer got one")
+	}
+}
