@@ -32,7 +32,7 @@ func OpenSignals(ctx context.Context, name string) (*Signals, error) {
 	return &Signals{Reader{d}, nil}, nil
 }
 
-// Say adds what somebody says of a meeting, or of a whole series, in one transaction with having decided anew what it is
+// Say adds what somebody says of a meeting, or of a whole series, at a time to the millisecond, in one transaction with having decided anew what it is
 // about and has not ended then.
 func (g *Signals) Say(ctx context.Context, s eligibility.Signal) error {
 	return g.within(ctx, s.Meeting, s.At, func(q *db.Queries) error {

@@ -83,7 +83,7 @@ func speaker(ctx context.Context) string {
 
 // Say notes what somebody wants of a meeting.
 func (a *consoleActions) Say(ctx context.Context, _ string, k calendar.Key, signal string) error {
-	s := eligibility.Signal{Meeting: k, Email: speaker(ctx), Signal: signal, At: a.engine.Now().UTC().Truncate(time.Second)}
+	s := eligibility.Signal{Meeting: k, Email: speaker(ctx), Signal: signal, At: a.engine.Now().UTC().Truncate(time.Millisecond)}
 	if err := a.signals.Say(ctx, s); err != nil {
 		return a.broken(ctx, "a signal could not be noted", err)
 	}

@@ -66,7 +66,7 @@ func (c *signalCommand) Run(ctx context.Context, s streams) error {
 		_, err = fmt.Fprintf(s.out, "taken back: what %s said of %s (%s); a running daemon decides it again within seconds\n", c.By, title, about)
 		return err
 	}
-	sig := eligibility.Signal{Meeting: about, Email: c.By, Signal: c.Signal, At: now.Truncate(time.Second)}
+	sig := eligibility.Signal{Meeting: about, Email: c.By, Signal: c.Signal, At: now.Truncate(time.Millisecond)}
 	if err := signals.Say(ctx, sig); err != nil {
 		return err
 	}

@@ -100,7 +100,7 @@ func (a *API) signal(ctx context.Context, in *struct{ Body SignalRequest }) (*st
 	if !known {
 		return nil, huma.Error422UnprocessableEntity("validation failed", &huma.ErrorDetail{Location: "body.meeting", Message: "no meeting of this key was ever decided", Value: in.Body.Meeting})
 	}
-	s := eligibility.Signal{Meeting: meeting, Email: email, Signal: in.Body.Signal, At: a.Now().UTC().Truncate(time.Second)}
+	s := eligibility.Signal{Meeting: meeting, Email: email, Signal: in.Body.Signal, At: a.Now().UTC().Truncate(time.Millisecond)}
 	if err := a.Signals.Say(ctx, s); err != nil {
 		return nil, a.failed(ctx, "a signal", err)
 	}
