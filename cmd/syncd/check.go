@@ -86,6 +86,9 @@ func (c *checkCommand) tryAll(ctx context.Context, s streams, d *doctor, cfg *co
 		}
 	}
 	d.targets(ctx, told, c.Timeout)
+	if store.Shared(cfg.Store) {
+		d.ownFiles(cfg.Deliver)
+	}
 	d.server(ctx, cfg, seen)
 	d.clock(seen)
 	return d.conclude()

@@ -119,6 +119,16 @@ func (d *doctor) targets(ctx context.Context, all []schedule.Target, patience ti
 	}
 }
 
+// ownFiles warns of files that each of several processes would have for itself.
+func (d *doctor) ownFiles(targets []config.Target) {
+	for _, t := range targets {
+		if _, file := t.Config.(*deliver.FileConfig); file {
+			d.warn("target "+t.Name, "each process that shares the store appends to a file of its own, and none has all: with several of them take a webhook")
+		}
+		d.ownFiles(t.Targets)
+	}
+}
+
 // server looks whether the HTTP side could be served, and be reached.
 func (d *doctor) server(ctx context.Context, cfg *config.Config, seen *clocks) {
 	const patience = 15 * time.Second

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"example.com/syncd/internal/postgrestest"
+	"example.com/syncd/store"
 )
 
 // TestStoreCopy: who goes on with a copy in PostgreSQL, or back in a file, tells recorders nothing again.
@@ -56,10 +57,13 @@ func TestStoreCopy(t *testing.T) {
 		if !bytes.Contains(b, []byte("store: "+at+"\n")) {
 			t.Fatalf("the store is not %s:\n%s", at, b)
 		}
-		if err := os.WriteFile(file, bytes.Replace(b, []byte("store: "+at), []byte("store: "+next), 1), 0o600); err != nil {
+		if err := os.WriteFile(file, []byte(strings.NewReplacer("store: "+at, "store: "+next, "127.0.0.1:8787\n", "127.0.0.1:0\n").Replace(string(b))), 0o600); err != nil {
 			t.Fatal(err)
 		}
 		at = next
+		if out, _ := syncd(exitOK, "check"); strings.Contains(out, "each process that shares the store appends to a file of its own") != store.Shared(next) {
+			t.Errorf("%s: of the file it says %s", next, out)
+		}
 		syncd(exitOK, "run", "--once")
 		if next != filepath.Join(dir, "back.db") {
 			before++ // what was skipped is cancelled, once
