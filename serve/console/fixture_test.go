@@ -121,6 +121,10 @@ func newWorld(t testing.TB) *world {
 		w.meet(m.title, w.at(m.day, m.at), time.Duration(m.minutes)*time.Minute, strings.Fields(m.who), m.link, strings.Fields(m.on), "")
 	}
 	w.meet("Layoffs, with the lawyers", w.at(1, 700), time.Hour, []string{"ana@acme.com", "secret@lawyer.example"}, zoom("94444444444"), []string{"ana"}, calendar.VisibilityPrivate)
+	// Nothing hangs on these: only consent that is asked for by a link can be refused.
+	for _, by := range []string{"ana@acme.com", "greta@globex.example"} {
+		w.signals = append(w.signals, eligibility.Signal{Meeting: "weekly@google.com", Email: by, Signal: eligibility.SignalOptOut, At: w.now.AddDate(0, 0, -2)})
+	}
 	w.decide()
 	w.deliver()
 	w.letters = []Letter{
