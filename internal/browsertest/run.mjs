@@ -49,7 +49,7 @@ async function open({ javaScript = true, dark = false, phone = false } = {}) {
     locale: 'en-GB',
     timezoneId: 'UTC',
   });
-  context.setDefaultTimeout(30_000); // for machines that are busy
+  context.setDefaultTimeout(120_000); // for machines that are busy
   const page = await context.newPage();
   page.on('console', (m) => {
     if (m.type() === 'error' || m.type() === 'warning') complain(`${page.url()}: console ${m.type()}: ${m.text()}`);

@@ -4,6 +4,17 @@ export default async ({ open, assert, step, shot, axe, fits, allow }, { base, ke
   const main = page.locator('main');
   const world = (what) => page.request.post(`${base}/world/${what}`);
   const following = () => page.waitForFunction(() => document.getElementById('live')?._htmx?.sse);
+  await step('a page follows although its scripts come one by one', async () => {
+    const slow = await open();
+    await slow.route('**/hx-sse*', async (route) => { // it comes when htmx has long been there
+      await slow.waitForFunction(() => globalThis.htmx);
+      await slow.evaluate(() => new Promise((done) => { setTimeout(done, 100); }));
+      await route.continue();
+    });
+    await slow.goto(`${base}/console/`);
+    await slow.waitForFunction(() => document.getElementById('live')?._htmx?.sse, null, { timeout: 10_000 });
+    await slow.context().close();
+  });
   await step('a change arrives without a reload', async () => {
     await page.goto(`${base}/console/`);
     await page.evaluate(() => { globalThis.sameDocument = true; });
