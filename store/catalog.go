@@ -86,7 +86,7 @@ func (c *Catalog) FindMeetings(ctx context.Context, f engine.MeetingFilter, afte
 
 // searchMeetings looks through meetings as the pages do.
 func (c *Catalog) searchMeetings(ctx context.Context, f engine.MeetingFilter, after engine.Place, n int) ([]engine.MeetingRow, *engine.Place, error) {
-	o := Overview{c.q}
+	o := Overview{c.q, fewWindows}
 	decisions, next, err := o.Meetings(ctx, OverviewFilter{Text: f.Text, To: f.Before, Provider: f.Provider, Recorded: f.Recorded, Rule: f.Rule}, after, n)
 	if err != nil {
 		return nil, nil, err

@@ -17,10 +17,13 @@ import (
 )
 
 // An Overview is what pages for people ask a store for: in pages, with filters, and counted.
-type Overview struct{ q *db.Queries }
+type Overview struct {
+	q       *db.Queries
+	windows int // that one page may take, at most
+}
 
 // Overview is good for as long as the store is open.
-func (s *Store) Overview() *Overview { return &Overview{s.Catalog().q} }
+func (s *Store) Overview() *Overview { return &Overview{s.Catalog().q, mostWindows} }
 
 // An OverviewFilter means some meetings or schedules. What is zero does not matter.
 type OverviewFilter struct {
@@ -34,11 +37,13 @@ type OverviewFilter struct {
 	Rule     string // of meetings: which fails
 }
 
-// How many rows one query looks through, how many queries one page may take, and of how many meetings at most failing
-// rules are counted. A page that looked through so many rows may be short, and goes on.
+// How many rows one query looks through, how many queries one page may take, for people and for programs, and of how many
+// meetings at most failing rules are counted. A page that looked through so many rows may be short, and goes on: people
+// would have to ask for the next one, programs do so by themselves.
 const (
 	window      = 5000
 	mostWindows = 8
+	fewWindows  = 1
 	mostCounted = 50_000
 )
 
@@ -81,9 +86,8 @@ func (f OverviewFilter) stretches(ctx context.Context, after engine.Place, first
 
 // list goes through stretches window by window until there is one item more than n, which says that the list goes on. page reads a window; end says where one ends,
 // and fails with sql.ErrNoRows at the end of the stretch.
-func list[T any](ctx context.Context, all []stretch, n int, page func(s stretch, most int32) ([]T, error), place func(T) engine.Place, end func(stretch) (engine.Place, error)) ([]T, *engine.Place, error) {
+func list[T any](ctx context.Context, all []stretch, n int, windows int, page func(s stretch, most int32) ([]T, error), place func(T) engine.Place, end func(stretch) (engine.Place, error)) ([]T, *engine.Place, error) {
 	var found []T
-	windows := 0
 	for _, s := range all {
 		for {
 			rows, err := page(s, int32(n+1-len(found)))
@@ -101,7 +105,7 @@ func list[T any](ctx context.Context, all []stretch, n int, page func(s stretch,
 			if err != nil {
 				return nil, nil, fmt.Errorf("find where a list goes on: %w", err)
 			}
-			if windows++; windows == mostWindows {
+			if windows--; windows == 0 {
 				return found, &next, nil
 			}
 			s.after = next
@@ -157,7 +161,7 @@ func (o *Overview) Meetings(ctx context.Context, f OverviewFilter, after engine.
 		r, err := o.q.PlaceOfFailing(ctx, db.PlaceOfFailingParams{Rule: f.Rule, AfterStart: p.AfterStart, AfterID: p.AfterID, Before: p.Before, Skip: p.Skip})
 		return engine.Place{Start: fromMS(r.StartAt), ID: r.Meeting}, err
 	}
-	found, next, err := list(ctx, all, n, page, func(d engine.Decision) engine.Place { return engine.Place{Start: d.Start, ID: string(d.Meeting)} }, end)
+	found, next, err := list(ctx, all, n, o.windows, page, func(d engine.Decision) engine.Place { return engine.Place{Start: d.Start, ID: string(d.Meeting)} }, end)
 	if err != nil {
 		return nil, nil, fmt.Errorf("list meetings: %w", err)
 	}
@@ -214,7 +218,7 @@ func (o *Overview) Schedules(ctx context.Context, f OverviewFilter, after engine
 	place := func(r db.PageOfSchedulesRow) engine.Place {
 		return engine.Place{Start: fromMS(r.StartAt), ID: r.Schedule}
 	}
-	found, next, err := list(ctx, all, n, page, place, end)
+	found, next, err := list(ctx, all, n, o.windows, page, place, end)
 	if err != nil {
 		return nil, nil, fmt.Errorf("list schedules: %w", err)
 	}
