@@ -63,7 +63,7 @@ func TestFigures(t *testing.T) {
 		}{{1, true, false, ""}, {2, true, true, "calendar_access"}, {3, false, false, "private excluded_title"}, {4, false, false, "private"}, {-1, false, false, "private"}, {-1, true, false, ""}} {
 			key := fmt.Sprint("k", i)
 			exec("INSERT INTO decisions (meeting, seq, record, title, start_at, end_at, decided_at, meeting_id, call_keys, data, held) VALUES ($1, $2, $3, '', 0, 0, 0, '', '', '{}', '')", key, i, m.recorded)
-			exec("INSERT INTO meeting_index (meeting, series, start_at, end_at, decided_at, recorded, held, title, provider, owner, failing) VALUES ($1, '', $2, 0, 0, $3, $4, '', '', '', '')",
+			exec("INSERT INTO meeting_index (meeting, series, start_at, end_at, decided_at, recorded, held, title, folded, provider, owner, failing) VALUES ($1, '', $2, 0, 0, $3, $4, '', '', '', '', '')",
 				key, ago(-m.hours*time.Hour), m.recorded, m.held)
 			for _, rule := range strings.Fields(m.rules) {
 				exec("INSERT INTO meeting_failures (rule, start_at, meeting) VALUES ($1, $2, $3)", rule, ago(-m.hours*time.Hour), key)

@@ -222,7 +222,7 @@ func TestOverviewGoesOn(t *testing.T) {
 		}
 		for _, q := range []string{
 			`INSERT INTO decisions (meeting, seq, record, title, start_at, end_at, decided_at, meeting_id, call_keys, data, held) VALUES ($1, $2, FALSE, '', $2, $2, 0, '', '', '{"meeting":"' || $1 || '","start":"1970-01-01T00:00:' || $3 || 'Z"}', '')`,
-			`INSERT INTO meeting_index VALUES ($1, $1, $2, $2 + 1, 0, FALSE, FALSE, '', '', '', '')`,
+			`INSERT INTO meeting_index VALUES ($1, $1, $2, $2 + 1, 0, FALSE, FALSE, '', '', '', '', '')`,
 			`INSERT INTO meeting_failures VALUES ('` + rule + `', $2, $1)`,
 			`INSERT INTO meeting_words VALUES ($1, 'w' || $3)`,
 		} {

@@ -76,7 +76,7 @@ func (q *Queries) CountFailing(ctx context.Context, arg CountFailingParams) ([]C
 
 const listMeetings = `-- name: ListMeetings :many
 
-SELECT meeting, series, start_at, end_at, decided_at, recorded, held, title, provider, owner, failing FROM meeting_index
+SELECT meeting, series, start_at, end_at, decided_at, recorded, held, title, folded, provider, owner, failing FROM meeting_index
 WHERE (start_at, meeting) > ($1, CAST($2 AS text) || '') AND start_at < $3
 ORDER BY start_at, meeting LIMIT $4
 `
@@ -115,6 +115,7 @@ func (q *Queries) ListMeetings(ctx context.Context, arg ListMeetingsParams) ([]M
 			&i.Recorded,
 			&i.Held,
 			&i.Title,
+			&i.Folded,
 			&i.Provider,
 			&i.Owner,
 			&i.Failing,
@@ -133,7 +134,7 @@ func (q *Queries) ListMeetings(ctx context.Context, arg ListMeetingsParams) ([]M
 }
 
 const listMeetingsFailing = `-- name: ListMeetingsFailing :many
-SELECT meeting_index.meeting, meeting_index.series, meeting_index.start_at, meeting_index.end_at, meeting_index.decided_at, meeting_index.recorded, meeting_index.held, meeting_index.title, meeting_index.provider, meeting_index.owner, meeting_index.failing FROM meeting_failures AS f JOIN meeting_index ON meeting_index.meeting = f.meeting
+SELECT meeting_index.meeting, meeting_index.series, meeting_index.start_at, meeting_index.end_at, meeting_index.decided_at, meeting_index.recorded, meeting_index.held, meeting_index.title, meeting_index.folded, meeting_index.provider, meeting_index.owner, meeting_index.failing FROM meeting_failures AS f JOIN meeting_index ON meeting_index.meeting = f.meeting
 WHERE f.rule = $1
   AND (f.start_at, f.meeting) > ($2, CAST($3 AS text) || '') AND f.start_at < $4
   AND (CAST($5 AS bigint) = 1 OR meeting_index.recorded = $6)
@@ -177,6 +178,7 @@ func (q *Queries) ListMeetingsFailing(ctx context.Context, arg ListMeetingsFaili
 			&i.Recorded,
 			&i.Held,
 			&i.Title,
+			&i.Folded,
 			&i.Provider,
 			&i.Owner,
 			&i.Failing,
@@ -195,7 +197,7 @@ func (q *Queries) ListMeetingsFailing(ctx context.Context, arg ListMeetingsFaili
 }
 
 const listMeetingsRecorded = `-- name: ListMeetingsRecorded :many
-SELECT meeting, series, start_at, end_at, decided_at, recorded, held, title, provider, owner, failing FROM meeting_index
+SELECT meeting, series, start_at, end_at, decided_at, recorded, held, title, folded, provider, owner, failing FROM meeting_index
 WHERE recorded = $1
   AND (start_at, meeting) > ($2, CAST($3 AS text) || '') AND start_at < $4
 ORDER BY start_at, meeting LIMIT $5
@@ -233,6 +235,7 @@ func (q *Queries) ListMeetingsRecorded(ctx context.Context, arg ListMeetingsReco
 			&i.Recorded,
 			&i.Held,
 			&i.Title,
+			&i.Folded,
 			&i.Provider,
 			&i.Owner,
 			&i.Failing,

@@ -52,12 +52,12 @@ func (q *Queries) PutMeetingFailure(ctx context.Context, arg PutMeetingFailurePa
 
 const putMeetingIndex = `-- name: PutMeetingIndex :exec
 
-INSERT INTO meeting_index (meeting, series, start_at, end_at, decided_at, recorded, held, title, provider, owner, failing)
+INSERT INTO meeting_index (meeting, series, start_at, end_at, decided_at, recorded, held, title, folded, provider, owner, failing)
 VALUES ($1, $2, $3, $4, $5, $6, $7,
-        $8, $9, $10, $11)
+        $8, lower($8), $9, $10, $11)
 ON CONFLICT (meeting) DO UPDATE
 SET start_at = excluded.start_at, end_at = excluded.end_at, decided_at = excluded.decided_at, recorded = excluded.recorded, held = excluded.held,
-    title = excluded.title, provider = excluded.provider, owner = excluded.owner, failing = excluded.failing
+    title = excluded.title, folded = excluded.folded, provider = excluded.provider, owner = excluded.owner, failing = excluded.failing
 `
 
 type PutMeetingIndexParams struct {
@@ -75,6 +75,7 @@ type PutMeetingIndexParams struct {
 }
 
 // What meetings are found by.
+// "folded" is what processes of the versions before look for words in.
 func (q *Queries) PutMeetingIndex(ctx context.Context, arg PutMeetingIndexParams) error {
 	_, err := q.db.ExecContext(ctx, putMeetingIndex,
 		arg.Meeting,

@@ -93,6 +93,7 @@ type MeetingIndex struct {
 	Recorded  bool
 	Held      bool
 	Title     string
+	Folded    string
 	Provider  string
 	Owner     string
 	Failing   string

@@ -38,11 +38,12 @@ CREATE TABLE meeting_index (
     recorded   BOOLEAN NOT NULL,
     held       BOOLEAN NOT NULL,
     title      TEXT    NOT NULL,
+    folded     TEXT    NOT NULL, -- the title in lower case, to look for words in
     provider   TEXT    NOT NULL,
     owner      TEXT    NOT NULL,
     failing    TEXT    NOT NULL  -- rules, with commas between them
 );
-CREATE INDEX meeting_index_start ON meeting_index (start_at, meeting);
+CREATE INDEX meeting_index_start ON meeting_index (start_at, meeting, folded);
 CREATE INDEX meeting_index_recorded ON meeting_index (recorded, start_at, meeting);
 CREATE INDEX meeting_index_series ON meeting_index (series);
 

@@ -1,12 +1,13 @@
 -- What meetings are found by.
 
 -- name: PutMeetingIndex :exec
-INSERT INTO meeting_index (meeting, series, start_at, end_at, decided_at, recorded, held, title, provider, owner, failing)
+-- "folded" is what processes of the versions before look for words in.
+INSERT INTO meeting_index (meeting, series, start_at, end_at, decided_at, recorded, held, title, folded, provider, owner, failing)
 VALUES (sqlc.arg(meeting), sqlc.arg(series), sqlc.arg(start_at), sqlc.arg(end_at), sqlc.arg(decided_at), sqlc.arg(recorded), sqlc.arg(held),
-        sqlc.arg(title), sqlc.arg(provider), sqlc.arg(owner), sqlc.arg(failing))
+        sqlc.arg(title), lower(sqlc.arg(title)), sqlc.arg(provider), sqlc.arg(owner), sqlc.arg(failing))
 ON CONFLICT (meeting) DO UPDATE
 SET start_at = excluded.start_at, end_at = excluded.end_at, decided_at = excluded.decided_at, recorded = excluded.recorded, held = excluded.held,
-    title = excluded.title, provider = excluded.provider, owner = excluded.owner, failing = excluded.failing;
+    title = excluded.title, folded = excluded.folded, provider = excluded.provider, owner = excluded.owner, failing = excluded.failing;
 
 -- name: DropMeetingFailures :exec
 DELETE FROM meeting_failures WHERE meeting = sqlc.arg(meeting);
