@@ -1,7 +1,9 @@
 package store
 
 import (
+	"crypto/sha256"
 	"fmt"
+	"os"
 	"path/filepath"
 	"regexp"
 	"strconv"
@@ -70,6 +72,31 @@ func TestMigrationsOnlyAdd(t *testing.T) {
 	} {
 		if got := faults(text); len(got) != want {
 			t.Errorf("%s: found %q", text, got)
+		}
+	}
+}
+
+// TestMigrationsStay: there are stores that a migration has made as it was, and nobody migrates them again.
+func TestMigrationsStay(t *testing.T) {
+	b, err := os.ReadFile("testdata/migrations.sha256")
+	if err != nil {
+		t.Fatal(err)
+	}
+	files, err := migrations.ReadDir("migrations")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range files {
+		text, err := migrations.ReadFile("migrations/" + f.Name())
+		if err != nil {
+			t.Fatal(err)
+		}
+		switch line := fmt.Sprintf("%x  %s\n", sha256.Sum256(text), f.Name()); {
+		case strings.Contains(string(b), line):
+		case strings.Contains(string(b), f.Name()):
+			t.Errorf("%s is not what it was: write another migration", f.Name())
+		default:
+			t.Errorf("%s is new: add to testdata/migrations.sha256\n%s", f.Name(), line)
 		}
 	}
 }
