@@ -256,8 +256,8 @@ type Read struct {
 // ErrStale: another process was faster. What was to be stored is outdated, and nothing was stored.
 var ErrStale = errors.New("somebody else was faster")
 
-// A Basis is what decisions are based on besides the meetings and what people said of them: rules, by their fingerprint, and which calendars can be
-// read, by Access's count.
+// A Basis is what decisions are based on besides the meetings and what people said of them: rules, by their fingerprint, and
+// which calendars can be read, by Access's count.
 type Basis struct {
 	Rules  string
 	Access int64

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/stdlib"
 )
 
 // Copy fills an empty store with all that another one holds: from a file into PostgreSQL, or the other way. No daemon may be
@@ -52,27 +53,36 @@ func copyAll(ctx context.Context, source, target *database, told func(string, in
 	if err != nil {
 		return err
 	}
-	w, err := target.filling(ctx)
+	conn, err := target.write.Conn(ctx)
 	if err != nil {
-		return err
+		return fmt.Errorf("connect: %w", err)
 	}
-	defer w.rollback()
+	defer conn.Close()
+	write, err := conn.BeginTx(ctx, nil)
+	if err != nil {
+		return fmt.Errorf("begin: %w", err)
+	}
+	defer func() { _ = write.Rollback() }() // behind a commit there is nothing to roll back
+	fill := inserting(write)
+	if target.pool != nil {
+		fill = copying(conn)
+	}
 	for _, table := range all {
 		if table == sequences {
-			err = w.exec(ctx, "DELETE FROM "+sequences)
+			_, err = write.ExecContext(ctx, "DELETE FROM "+sequences)
 		} else {
-			err = w.empty(ctx, table)
+			err = empty(ctx, write, table)
 		}
 		if err != nil {
 			return err
 		}
-		n, err := copyTable(ctx, read, w, table)
+		n, err := copyTable(ctx, read, write, table, fill)
 		if err != nil {
 			return fmt.Errorf("table %s: %w", table, err)
 		}
 		told(table, n)
 	}
-	return w.commit()
+	return write.Commit()
 }
 
 // sequences is the one table that has rows in a store that is empty.
@@ -102,8 +112,20 @@ func tables(ctx context.Context, q *sql.Tx, d *database) ([]string, error) {
 	return all, rows.Err()
 }
 
+var errNotEmpty = errors.New("it is not empty: name a new file, or a database without tables; nothing was copied")
+
+// empty fails if the table has a row.
+func empty(ctx context.Context, q *sql.Tx, table string) error {
+	var one int
+	err := q.QueryRowContext(ctx, "SELECT 1 FROM "+table+" LIMIT 1").Scan(&one)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil
+	}
+	return cmp.Or(err, errNotEmpty)
+}
+
 // copyTable copies all rows, and counts them.
-func copyTable(ctx context.Context, read *sql.Tx, w filling, table string) (int64, error) {
+func copyTable(ctx context.Context, read, write *sql.Tx, table string, fill filler) (int64, error) {
 	rows, err := read.QueryContext(ctx, "SELECT * FROM "+table)
 	if err != nil {
 		return 0, err
@@ -113,7 +135,7 @@ func copyTable(ctx context.Context, read *sql.Tx, w filling, table string) (int6
 	if err != nil {
 		return 0, err
 	}
-	kinds, err := w.kinds(ctx, table)
+	truths, err := truths(ctx, write, table)
 	if err != nil {
 		return 0, err
 	}
@@ -121,7 +143,7 @@ func copyTable(ctx context.Context, read *sql.Tx, w filling, table string) (int6
 	for i := range values {
 		places[i] = &values[i]
 	}
-	return w.fill(ctx, table, columns, func() ([]any, error) {
+	return fill(ctx, table, columns, func() ([]any, error) {
 		if !rows.Next() {
 			return nil, rows.Err()
 		}
@@ -130,7 +152,7 @@ func copyTable(ctx context.Context, read *sql.Tx, w filling, table string) (int6
 		}
 		row := slices.Clone(values)
 		for i, v := range row {
-			if n, ok := v.(int64); ok && kinds[columns[i]] == "BOOL" { // SQLite has none
+			if n, ok := v.(int64); ok && truths[columns[i]] {
 				row[i] = n != 0
 			}
 		}
@@ -138,112 +160,54 @@ func copyTable(ctx context.Context, read *sql.Tx, w filling, table string) (int6
 	})
 }
 
-// A filling is the transaction that fills a store.
-type filling interface {
-	exec(ctx context.Context, query string) error
-	// empty fails if the table has a row.
-	empty(ctx context.Context, table string) error
-	// kinds are the types of the columns by name, as the driver has them.
-	kinds(ctx context.Context, table string) (map[string]string, error)
-	// fill inserts rows until next has none, and counts them.
-	fill(ctx context.Context, table string, columns []string, next func() ([]any, error)) (int64, error)
-	commit() error
-	rollback()
-}
-
-func (d *database) filling(ctx context.Context) (filling, error) {
-	if d.pool == nil {
-		tx, err := d.write.BeginTx(ctx, nil)
-		if err != nil {
-			return nil, fmt.Errorf("begin: %w", err)
-		}
-		return sqliteFilling{tx}, nil
-	}
-	tx, err := d.pool.Begin(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("begin: %w", err)
-	}
-	return postgresFilling{ctx, tx}, nil
-}
-
-var errNotEmpty = errors.New("it is not empty: name a new file, or a database without tables; nothing was copied")
-
-type sqliteFilling struct{ tx *sql.Tx }
-
-func (f sqliteFilling) exec(ctx context.Context, query string) error {
-	_, err := f.tx.ExecContext(ctx, query)
-	return err
-}
-
-func (f sqliteFilling) empty(ctx context.Context, table string) error {
-	var one int
-	err := f.tx.QueryRowContext(ctx, "SELECT 1 FROM "+table+" LIMIT 1").Scan(&one)
-	if errors.Is(err, sql.ErrNoRows) {
-		return nil
-	}
-	return cmp.Or(err, errNotEmpty)
-}
-
-// kinds are of no account: SQLite takes everything as it is.
-func (f sqliteFilling) kinds(context.Context, string) (map[string]string, error) { return nil, nil }
-
-func (f sqliteFilling) fill(ctx context.Context, table string, columns []string, next func() ([]any, error)) (int64, error) {
-	insert, err := f.tx.PrepareContext(ctx, "INSERT INTO "+table+" ("+strings.Join(columns, ", ")+") VALUES (?"+strings.Repeat(", ?", len(columns)-1)+")")
-	if err != nil {
-		return 0, err
-	}
-	defer insert.Close()
-	for n := int64(0); ; n++ {
-		row, err := next()
-		if err != nil || row == nil {
-			return n, err
-		}
-		if _, err := insert.ExecContext(ctx, row...); err != nil {
-			return n, err
-		}
-	}
-}
-
-func (f sqliteFilling) commit() error { return f.tx.Commit() }
-func (f sqliteFilling) rollback()     { _ = f.tx.Rollback() } // behind a commit there is nothing to roll back
-
-type postgresFilling struct {
-	ctx context.Context
-	tx  pgx.Tx
-}
-
-func (f postgresFilling) exec(ctx context.Context, query string) error {
-	_, err := f.tx.Exec(ctx, query)
-	return err
-}
-
-func (f postgresFilling) empty(ctx context.Context, table string) error {
-	var one int
-	err := f.tx.QueryRow(ctx, "SELECT 1 FROM "+table+" LIMIT 1").Scan(&one)
-	if errors.Is(err, pgx.ErrNoRows) {
-		return nil
-	}
-	return cmp.Or(err, errNotEmpty)
-}
-
-func (f postgresFilling) kinds(ctx context.Context, table string) (map[string]string, error) {
-	rows, err := f.tx.Query(ctx, "SELECT * FROM "+table+" LIMIT 0")
+// truths are the columns that are true or false, for PostgreSQL alone: SQLite has numbers there.
+func truths(ctx context.Context, q *sql.Tx, table string) (map[string]bool, error) {
+	rows, err := q.QueryContext(ctx, "SELECT * FROM "+table+" LIMIT 0")
 	if err != nil {
 		return nil, err
 	}
-	rows.Close()
-	kinds := map[string]string{}
-	for _, c := range rows.FieldDescriptions() {
-		if t, ok := f.tx.Conn().TypeMap().TypeForOID(c.DataTypeOID); ok {
-			kinds[c.Name] = strings.ToUpper(t.Name)
+	defer rows.Close()
+	types, err := rows.ColumnTypes()
+	if err != nil {
+		return nil, err
+	}
+	all := map[string]bool{}
+	for _, t := range types {
+		all[t.Name()] = t.DatabaseTypeName() == "BOOL"
+	}
+	return all, rows.Err()
+}
+
+// A filler puts rows into a table until next has none, and counts them.
+type filler func(ctx context.Context, table string, columns []string, next func() ([]any, error)) (int64, error)
+
+// inserting puts them there one by one.
+func inserting(write *sql.Tx) filler {
+	return func(ctx context.Context, table string, columns []string, next func() ([]any, error)) (int64, error) {
+		insert, err := write.PrepareContext(ctx, "INSERT INTO "+table+" ("+strings.Join(columns, ", ")+") VALUES (?"+strings.Repeat(", ?", len(columns)-1)+")")
+		if err != nil {
+			return 0, err
+		}
+		defer insert.Close()
+		for n := int64(0); ; n++ {
+			row, err := next()
+			if err != nil || row == nil {
+				return n, err
+			}
+			if _, err := insert.ExecContext(ctx, row...); err != nil {
+				return n, err
+			}
 		}
 	}
-	return kinds, rows.Err()
 }
 
-func (f postgresFilling) fill(ctx context.Context, table string, columns []string, next func() ([]any, error)) (int64, error) {
-	return f.tx.CopyFrom(ctx, pgx.Identifier{table}, columns, pgx.CopyFromFunc(next))
+// copying puts them there in one stream, by the connection that the transaction is on.
+func copying(conn *sql.Conn) filler {
+	return func(ctx context.Context, table string, columns []string, next func() ([]any, error)) (n int64, err error) {
+		err = conn.Raw(func(driver any) error {
+			n, err = driver.(*stdlib.Conn).Conn().CopyFrom(ctx, pgx.Identifier{table}, columns, pgx.CopyFromFunc(next))
+			return err
+		})
+		return n, err
+	}
 }
-
-func (f postgresFilling) commit() error { return f.tx.Commit(f.ctx) }
-func (f postgresFilling) rollback()     { _ = f.tx.Rollback(context.WithoutCancel(f.ctx)) } // as above

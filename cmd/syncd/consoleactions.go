@@ -150,9 +150,6 @@ func (a *consoleActions) Try(ctx context.Context, _ string, policy []byte) (what
 	now := a.rules.inForce()
 	return whatif.Trial{
 		Reader: a.store, Now: a.engine.Now(), Current: now.Policy, File: a.cfg.PolicyPath, Drivers: driverNames(),
-		Judge: func(p *eligibility.Policy) engine.Judge {
-			x := eligibility.NewDecider(p, eligibility.NewDirectory(p.Directory.Members), nil)
-			return engine.NewJudge(x, sources, configured(a.cfg))
-		},
+		Judge: judging(a.cfg, sources),
 	}.Try(ctx, policy)
 }

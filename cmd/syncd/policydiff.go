@@ -41,10 +41,7 @@ func (c *policyDiffCommand) Run(ctx context.Context, s streams) error {
 	if err != nil {
 		return fmt.Errorf("read the sources: %w", err)
 	}
-	judge := func(p *eligibility.Policy) engine.Judge {
-		x := eligibility.NewDecider(p, eligibility.NewDirectory(p.Directory.Members), nil)
-		return engine.NewJudge(x, sources, configured(cfg))
-	}
+	judge := judging(cfg, sources)
 	differences, same, err := whatif.Compare(ctx, st, judge(cfg.Policy), judge(other), clock(cfg)())
 	if err != nil {
 		return err
@@ -65,6 +62,14 @@ func (c *policyDiffCommand) Run(ctx context.Context, s streams) error {
 		return errPartly
 	}
 	return nil
+}
+
+// judging decides by any policy as a daemon would.
+func judging(cfg *config.Config, sources []engine.SourceState) func(*eligibility.Policy) engine.Judge {
+	return func(p *eligibility.Policy) engine.Judge {
+		x := eligibility.NewDecider(p, eligibility.NewDirectory(p.Directory.Members), nil)
+		return engine.NewJudge(x, sources, configured(cfg))
+	}
 }
 
 // configured reports of a source whether its connection is in the configuration.
